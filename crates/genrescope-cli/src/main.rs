@@ -1,0 +1,3 @@
+//! The `genrescope` command line.
+#![forbid(unsafe_code)]
+fn main() {}

@@ -1,0 +1,1 @@
+//! A small, fast neural-network engine for CPUs.
