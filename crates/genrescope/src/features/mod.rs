@@ -72,3 +72,20 @@ impl FrontEnd {
         self.frame_step * self.hop_samples as f64 / f64::from(self.sample_rate_hz)
     }
 }
+
+/// stub
+pub fn rereference_db(db: &mut [f32], front_end: &FrontEnd) {
+    let top = db.iter().copied().fold(f32::MIN, f32::max);
+    db.iter_mut().for_each(|x| *x = (*x - top).max(front_end.floor_db));
+}
+/// stub
+pub struct MelFrames {
+    #[allow(missing_docs)]
+    pub bands: usize,
+    #[allow(missing_docs)]
+    pub power: Vec<f32>,
+}
+/// stub
+pub fn mel_spectrogram(_: &crate::audio::Waveform, _: &FrontEnd) -> crate::Result<MelFrames> {
+    Err(crate::Error::new(crate::ErrorKind::Io, "stub"))
+}
