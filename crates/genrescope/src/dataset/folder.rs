@@ -48,6 +48,15 @@ pub fn read(folder: &Path, manifest: Option<&Path>, front_end: &FrontEnd) -> Res
     Ok(dataset)
 }
 
+/// Clip names (file names without extension) of the audio files in a folder of genres.
+///
+/// # Errors
+/// As [`read`].
+pub fn clip_names(folder: &Path) -> Result<Vec<String>> {
+    let name = |file: NamedFile| file.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    Ok(named_files(folder)?.into_iter().map(name).collect())
+}
+
 /// A file and what its path says of it.
 struct NamedFile {
     path: PathBuf,

@@ -17,6 +17,7 @@ pub mod folds;
 pub mod gtzan;
 pub mod manifest;
 pub mod patches;
+pub mod statistics;
 
 pub use manifest::Split;
 
