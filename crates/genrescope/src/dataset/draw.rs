@@ -13,7 +13,6 @@ pub(crate) enum Purpose {
     Length,
     Crop,
     Mix,
-    ShuffledLabels,
 }
 
 /// The generator of one purpose at one place (an epoch, an item, ...).

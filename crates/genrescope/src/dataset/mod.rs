@@ -35,6 +35,12 @@ impl Spectrogram {
     pub fn frames(&self) -> usize {
         self.db.len() / self.bands.max(1)
     }
+
+    /// `frames` neighbouring frames from `from` on, `[frames, bands]`; a track that is shorter starts over at its end.
+    pub fn crop(&self, from: usize, frames: usize) -> Vec<f32> {
+        let behind = self.db[from * self.bands..].iter().chain(self.db.iter().cycle());
+        behind.take(frames * self.bands).copied().collect()
+    }
 }
 
 /// One recording with its genre.

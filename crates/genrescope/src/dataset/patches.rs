@@ -52,6 +52,8 @@ pub struct BatchPlan {
 pub struct Batch {
     /// Frames of each patch.
     pub frames: usize,
+    /// Length of a target.
+    pub genres: usize,
     /// `[samples, frames, bands]`, normalised.
     pub input: Vec<f32>,
     /// `[samples, genres]`, rows sum to 1.
@@ -62,6 +64,13 @@ impl BatchPlan {
     /// Patches in the batch.
     pub fn samples(&self) -> usize {
         self.items.len()
+    }
+}
+
+impl Batch {
+    /// Patches in the batch.
+    pub fn samples(&self) -> usize {
+        self.targets.len() / self.genres
     }
 }
 
@@ -87,7 +96,7 @@ pub fn build_batch(dataset: &Dataset, sampling: &Sampling, plan: &BatchPlan) -> 
         plan.items.par_iter().map(|item| draw_patch(dataset, sampling, plan, item)).collect();
     let target = |item: &Item| sampling.augment.target(dataset.tracks[item.track].genre, genres);
     let drawn_targets: Vec<Vec<f32>> = plan.items.iter().map(target).collect();
-    let mut batch = Batch { frames: plan.frames, input: Vec::new(), targets: Vec::new() };
+    let mut batch = Batch { frames: plan.frames, genres, input: Vec::new(), targets: Vec::new() };
     batch.input.reserve(drawn.iter().map(Vec::len).sum());
     for (i, item) in plan.items.iter().enumerate() {
         let partner = (i + 1) % drawn.len();
@@ -131,14 +140,8 @@ fn floor_of(front_end: &FrontEnd, patch: &[f32]) -> f32 {
     }
 }
 
-/// `frames` neighbouring frames from a random place; a track that is shorter starts over at its end.
+/// `frames` neighbouring frames from a random place.
 fn random_crop(spectrogram: &Spectrogram, frames: usize, rng: &mut impl Rng) -> Vec<f32> {
     let last = spectrogram.frames().saturating_sub(frames);
-    let from = rng.random_range(0..=last) * spectrogram.bands;
-    spectrogram.db[from..]
-        .iter()
-        .chain(spectrogram.db.iter().cycle())
-        .take(frames * spectrogram.bands)
-        .copied()
-        .collect()
+    spectrogram.crop(rng.random_range(0..=last), frames)
 }

@@ -39,7 +39,8 @@ pub(crate) struct Checkpoint {
 impl Checkpoint {
     /// Puts arrays in under `kind`.
     pub(crate) fn insert(&mut self, kind: &str, arrays: Vec<Vec<f32>>) {
-        self.arrays.extend((0..).zip(arrays).map(|(index, array): (usize, _)| (format!("{kind}.{index}"), array)));
+        self.arrays
+            .extend((0..).zip(arrays).map(|(index, array): (usize, _)| (format!("{kind}.{index}"), array)));
     }
 
     /// Takes the arrays of `kind` out; empty when there are none.
@@ -50,16 +51,15 @@ impl Checkpoint {
     /// Writes the file in one piece: a reader sees the old one or the new one. `settings` is compared on reading.
     pub(crate) fn save(&self, path: &Path, settings: &str) -> Result<()> {
         let state = serde_json::to_string(&self.state).map_err(|e| bad(path, &e.to_string()))?;
-        let metadata = [("version", VERSION.to_string()), ("state", state), ("settings", settings.to_owned())];
+        let metadata =
+            [("version", VERSION.to_string()), ("state", state), ("settings", settings.to_owned())];
         let metadata = metadata.map(|(key, value)| (key.to_owned(), value)).into_iter().collect();
-        let bytes: Vec<(&String, Vec<u8>)> = self.arrays.iter().map(|(name, a)| (name, to_bytes(a))).collect();
-        let view = |(name, bytes): &'_ (&String, Vec<u8>)| {
-            let shape = vec![bytes.len() / size_of::<f32>()];
-            TensorView::new(Dtype::F32, shape, bytes).map(|view| ((*name).clone(), view))
-        };
+        let bytes: Vec<(&String, Vec<u8>)> =
+            self.arrays.iter().map(|(name, a)| (name, to_bytes(a))).collect();
         let mut views = Vec::new();
-        for entry in &bytes {
-            views.push(view(entry).map_err(|e| bad(path, &e.to_string()))?);
+        for (name, bytes) in &bytes {
+            let view = TensorView::new(Dtype::F32, vec![bytes.len() / size_of::<f32>()], bytes);
+            views.push((*name, view.map_err(|e| bad(path, &e.to_string()))?));
         }
         let file = safetensors::serialize(views, Some(metadata)).map_err(|e| bad(path, &e.to_string()))?;
         write_atomically(path, &file)
@@ -88,7 +88,8 @@ impl Checkpoint {
         }
         let state = serde_json::from_str(entry("state")?).map_err(|e| bad(path, &e.to_string()))?;
         let tensors = SafeTensors::deserialize(&bytes).map_err(corrupt)?;
-        let arrays = tensors.tensors().into_iter().map(|(name, view)| (name, from_bytes(view.data()))).collect();
+        let arrays =
+            tensors.tensors().into_iter().map(|(name, view)| (name, from_bytes(view.data()))).collect();
         Ok(Some(Self { state, arrays }))
     }
 }

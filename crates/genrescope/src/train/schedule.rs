@@ -119,14 +119,21 @@ mod tests {
     fn short_runs_have_finite_positive_rates() {
         for steps in 1..12 {
             let rate = LearningRate::new(&Train::default(), steps);
-            assert!((0..steps).all(|step| rate.at(step, 1.0).is_finite() && rate.at(step, 1.0) > 0.0), "{steps}");
+            assert!(
+                (0..steps).all(|step| rate.at(step, 1.0).is_finite() && rate.at(step, 1.0) > 0.0),
+                "{steps}"
+            );
         }
     }
 
     #[test]
     fn a_plateau_reduces_after_its_patience_and_improvement_starts_the_count_again() {
-        let settings =
-            Train { schedule: Schedule::Plateau, plateau_patience: 2, plateau_factor: 0.5, ..Train::default() };
+        let settings = Train {
+            schedule: Schedule::Plateau,
+            plateau_patience: 2,
+            plateau_factor: 0.5,
+            ..Train::default()
+        };
         let mut patience = Patience::default();
         let reductions: Vec<f32> = [1.0, 1.0, 1.0, 1.0, 0.5, 0.6, 0.6, 0.6, 0.6, 0.6, 0.6]
             .iter()

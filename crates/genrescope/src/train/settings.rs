@@ -71,6 +71,9 @@ pub struct Network {
     /// Deviation of `normalisation = "fixed"`, dB.
     #[serde(default = "fixed_deviation")]
     pub deviation: f32,
+    /// Licence of the weights.
+    #[serde(default = "licence")]
+    pub licence: String,
 }
 
 /// Where mean and deviation of the levels come from.
@@ -219,6 +222,16 @@ pub enum Learn {
     TrainAndValid,
 }
 
+impl Learn {
+    /// The name as settings write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::TrainAndValid => "train+valid",
+        }
+    }
+}
+
 impl Default for Train {
     fn default() -> Self {
         Self {
@@ -257,6 +270,10 @@ fn first_seed() -> u64 {
 
 fn model_name() -> String {
     "unnamed".into()
+}
+
+fn licence() -> String {
+    "MIT OR Apache-2.0".into()
 }
 
 fn patch_frames() -> usize {
@@ -389,7 +406,8 @@ mod tests {
 
     #[test]
     fn overrides_win_and_wrong_ones_are_refused() {
-        let settings = parse(&["train.epochs=3", "folds.learn=train+valid", "features.floor_db=-50.0"]).unwrap();
+        let settings =
+            parse(&["train.epochs=3", "folds.learn=train+valid", "features.floor_db=-50.0"]).unwrap();
         assert_eq!((settings.train.epochs, settings.features.floor_db), (3, -50.0));
         assert_eq!(settings.folds.learn, Learn::TrainAndValid);
         let refused = [
