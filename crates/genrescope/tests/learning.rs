@@ -165,7 +165,8 @@ fn new_tracks_are_judged_right_and_shuffled_labels_at_chance() {
         trained.history.last().unwrap().valid_accuracy.unwrap()
     };
     assert!(accuracy(&dataset) >= 0.9);
-    for (t, track) in dataset.tracks.iter_mut().enumerate().take(24) {
+    // Half of the tracks of either kind change sides, in both parts: there is nothing to be learnt.
+    for (t, track) in dataset.tracks.iter_mut().enumerate() {
         track.genre = t / 2 % 2;
     }
     let chance = accuracy(&dataset);
