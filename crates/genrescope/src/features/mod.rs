@@ -1,7 +1,25 @@
-//! Waveform → features. One front end: training, evaluation and every door reach features through here,
-//! with settings that travel in the model file.
+//! Samples → mel spectrogram → what a network sees.
+//!
+//! *Takes* mono samples at the front end's rate, in any pieces. *Gives* mel power, frame by frame ([`MelStream`],
+//! [`mel_spectrogram`]), and patches in dB ([`patch_db`]). *Decides* nothing that [`FrontEnd`] does not say; these
+//! settings travel in the model file, so that training, evaluation and every door have the same features. *Never*
+//! normalises: mean and deviation belong to the model.
+
+mod log_mel;
+mod mel;
+mod stft;
+mod stream;
+
+use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
+
+pub use log_mel::{mel_spectrogram, patch_db, power_to_db, rereference_db};
+pub use mel::{MelFilterBank, hz_to_mel, mel_filter_bank, mel_to_hz};
+pub use stft::{PowerSpectrum, hann_window};
+pub use stream::{MelFrames, MelStream};
+
+use crate::{Error, ErrorKind, Result};
 
 /// How a waveform becomes the mel spectrogram that a network sees. Travels in the model file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,7 +60,8 @@ pub enum Reference {
 pub enum Padding {
     /// Zeros (librosa ≥ 0.9).
     Constant,
-    /// The signal mirrored (librosa ≤ 0.8).
+    /// The signal mirrored at its first and last sample (librosa ≤ 0.8); one shorter than half a window is mirrored
+    /// again and again, as `numpy.pad` does.
     Reflect,
 }
 
@@ -71,4 +90,38 @@ impl FrontEnd {
     pub fn frame_period_s(&self) -> f64 {
         self.frame_step * self.hop_samples as f64 / f64::from(self.sample_rate_hz)
     }
+
+    /// Which STFT frame kept frame `kept` is: `⌊(kept + 0.5) · frame_step⌋`.
+    pub fn stft_frame(&self, kept: u64) -> u64 {
+        // A product that should be whole may come out a rounding error below.
+        const ROUNDING: f64 = 1e-6;
+        ((kept as f64 + 0.5) * self.frame_step + ROUNDING) as u64
+    }
+
+    /// Refuses settings that make no spectrogram.
+    ///
+    /// # Errors
+    /// [`ErrorKind::BadSettings`] with the setting, its value and what it may be.
+    pub fn check(&self) -> Result<()> {
+        let rates = crate::audio::SAMPLE_RATES_HZ;
+        within(
+            "sample_rate_hz",
+            self.sample_rate_hz.into(),
+            (*rates.start()).into()..=(*rates.end()).into(),
+        )?;
+        within("n_fft", self.n_fft as f64, 2.0..=65_536.0)?;
+        within("hop_samples", self.hop_samples as f64, 1.0..=65_536.0)?;
+        within("mel_bands", self.mel_bands as f64, 1.0..=1024.0)?;
+        within("frame_step", self.frame_step, 1.0..=1000.0)?;
+        within("floor_db", self.floor_db.into(), -300.0..=-1.0)
+    }
+}
+
+fn within(setting: &str, value: f64, range: RangeInclusive<f64>) -> Result<()> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    let (low, high) = range.into_inner();
+    let message = format!("front end: {setting} is {value}; choose from {low} to {high}");
+    Err(Error::new(ErrorKind::BadSettings, message))
 }

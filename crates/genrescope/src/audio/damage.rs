@@ -1,0 +1,39 @@
+//! What was wrong with a stream that could be read all the same, as a few sentences however much it was.
+
+/// Counts of what was repaired or left out while decoding.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Damage {
+    /// Packets that could not be decoded, replaced by silence.
+    pub(super) lost_packets: u64,
+    /// Length of that silence, s.
+    pub(super) lost_s: f64,
+    /// Samples that were not a number, infinite or absurdly large, set to 0.
+    pub(super) bad_samples: u64,
+    /// Why the stream ended before its end.
+    pub(super) cut_short: Option<String>,
+}
+
+impl Damage {
+    /// One warning for each kind of damage.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let lost = (self.lost_packets > 0).then(|| {
+            format!("{} damaged packets were replaced by {:.2} s of silence", self.lost_packets, self.lost_s)
+        });
+        let bad = (self.bad_samples > 0)
+            .then(|| format!("{} samples that are no finite number were set to 0", self.bad_samples));
+        let cut = self.cut_short.as_ref().map(|reason| format!("the audio ends early: {reason}"));
+        [lost, bad, cut].into_iter().flatten().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_million_damaged_packets_are_one_sentence() {
+        let damage = Damage { lost_packets: 1_000_000, lost_s: 26_122.4, ..Damage::default() };
+        assert_eq!(damage.warnings().len(), 1);
+        assert!(Damage::default().warnings().is_empty());
+    }
+}

@@ -1,0 +1,194 @@
+//! A file or a reader → blocks of mono samples at one rate, in bounded memory.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use symphonia::core::io::{MediaSource, ReadOnlySource};
+
+use super::decode::Decoder;
+use super::resample::Resampler;
+use super::{MAX_STREAM_S, SAMPLE_RATES_HZ};
+use crate::{Error, ErrorKind, Result};
+
+/// About how many samples a block has.
+const BLOCK_SAMPLES: usize = 16_384;
+
+/// Decodes, mixes to mono (mean of the channels) and resamples while it is read.
+///
+/// ```no_run
+/// # fn main() -> genrescope::Result<()> {
+/// let mut stream = genrescope::audio::AudioStream::open("song.mp3".as_ref(), 22_050)?;
+/// let mut samples = 0;
+/// while let Some(block) = stream.next_block()? {
+///     samples += block.len();
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct AudioStream {
+    name: String,
+    sample_rate_hz: u32,
+    decoder: Decoder,
+    resampler: Option<Resampler>,
+    packet: Vec<f32>,
+    made_samples: u64,
+    skip_until: u64,
+    ended: bool,
+    warnings: Vec<String>,
+}
+
+impl AudioStream {
+    /// Opens a file; its samples will come at `sample_rate_hz`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`], [`ErrorKind::Io`] (a folder, no permission), [`ErrorKind::UnsupportedFormat`],
+    /// [`ErrorKind::Corrupt`], [`ErrorKind::TooShort`] (an empty file), [`ErrorKind::LimitExceeded`]; each with the path.
+    pub fn open(path: &Path, sample_rate_hz: u32) -> Result<Self> {
+        let at = path.display();
+        let file = File::open(path).map_err(|e| Error::io(&at, e))?;
+        let metadata = file.metadata().map_err(|e| Error::io(&at, e))?;
+        if metadata.is_dir() {
+            return Err(Error::new(
+                ErrorKind::Io,
+                format!("{at}: is a folder, not a file; name the files in it"),
+            ));
+        }
+        if metadata.is_file() && metadata.len() == 0 {
+            return Err(Error::new(
+                ErrorKind::TooShort,
+                format!("{at}: the file is empty; copy it again from its source"),
+            ));
+        }
+        Self::from_source(Box::new(file), at.to_string(), sample_rate_hz)
+    }
+
+    /// Reads from what cannot seek (stdin, a pipe); `name` stands in messages.
+    ///
+    /// # Errors
+    /// As [`AudioStream::open`].
+    pub fn from_reader(reader: Box<dyn Read + Send + Sync>, name: &str, sample_rate_hz: u32) -> Result<Self> {
+        Self::from_source(Box::new(ReadOnlySource::new(reader)), name.to_owned(), sample_rate_hz)
+    }
+
+    fn from_source(source: Box<dyn MediaSource>, name: String, sample_rate_hz: u32) -> Result<Self> {
+        if !SAMPLE_RATES_HZ.contains(&sample_rate_hz) {
+            let message =
+                format!("audio at {sample_rate_hz} Hz was asked for; choose from {SAMPLE_RATES_HZ:?} Hz");
+            return Err(Error::new(ErrorKind::BadSettings, message));
+        }
+        let decoder = Decoder::open(source).map_err(|e| e.at(&name))?;
+        Ok(Self {
+            name,
+            sample_rate_hz,
+            decoder,
+            resampler: None,
+            packet: Vec::new(),
+            made_samples: 0,
+            skip_until: 0,
+            ended: false,
+            warnings: Vec::new(),
+        })
+    }
+
+    /// The rate of the samples that come, Hz.
+    pub fn sample_rate_hz(&self) -> u32 {
+        self.sample_rate_hz
+    }
+
+    /// What stands in messages: the path, or the name of the reader.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What was repaired or left out so far, one sentence for each kind of damage; complete when the stream has ended.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Makes the next block begin at `from_s` seconds of the recording. What lies before is decoded and dropped; a
+    /// position already passed changes nothing, one behind the end leaves no blocks.
+    ///
+    /// # Errors
+    /// [`ErrorKind::BadSettings`] for a position that is negative or no number.
+    pub fn skip_to(&mut self, from_s: f64) -> Result<()> {
+        if !(0.0..=MAX_STREAM_S as f64).contains(&from_s) {
+            let message = format!("{}: cannot start at {from_s} s; give a position from 0 s on", self.name);
+            return Err(Error::new(ErrorKind::BadSettings, message));
+        }
+        self.skip_until = (from_s * f64::from(self.sample_rate_hz)).round() as u64;
+        Ok(())
+    }
+
+    /// The next samples, mono at [`sample_rate_hz`](Self::sample_rate_hz), never empty; `None` at the end.
+    ///
+    /// # Errors
+    /// [`ErrorKind::TooShort`] when there was no sample at all, [`ErrorKind::Corrupt`] when no packet could be decoded,
+    /// [`ErrorKind::LimitExceeded`], [`ErrorKind::Io`].
+    pub fn next_block(&mut self) -> Result<Option<Vec<f32>>> {
+        let mut block = Vec::with_capacity(2 * BLOCK_SAMPLES);
+        while block.is_empty() && !self.ended {
+            self.fill(&mut block).map_err(|e| e.at(&self.name))?;
+            let first = self.made_samples - block.len() as u64;
+            let skipped = self.skip_until.saturating_sub(first).min(block.len() as u64);
+            block.drain(..skipped as usize);
+        }
+        Ok(Some(block).filter(|block| !block.is_empty()))
+    }
+
+    fn fill(&mut self, block: &mut Vec<f32>) -> Result<()> {
+        while block.len() < BLOCK_SAMPLES && !self.ended {
+            match self.decoder.next_packet(&mut self.packet)? {
+                Some(rate_hz) => self.resample(rate_hz, block)?,
+                None => self.end(block),
+            }
+        }
+        self.made_samples += block.len() as u64;
+        self.warnings = self.decoder.damage().warnings();
+        self.check_length()
+    }
+
+    /// Appends the packet at our rate. A stream may change its rate on the way (chained files): then a new resampler.
+    fn resample(&mut self, rate_hz: u32, block: &mut Vec<f32>) -> Result<()> {
+        if self.resampler.as_ref().is_none_or(|r| r.from_hz() != rate_hz) {
+            let fresh = Resampler::new(rate_hz, self.sample_rate_hz)?;
+            if let Some(old) = self.resampler.replace(fresh) {
+                old.finish(block);
+            }
+        }
+        if let Some(resampler) = &mut self.resampler {
+            resampler.push(&self.packet, block);
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, block: &mut Vec<f32>) {
+        self.ended = true;
+        if let Some(resampler) = self.resampler.take() {
+            resampler.finish(block);
+        }
+    }
+
+    fn check_length(&self) -> Result<()> {
+        let fail = |kind, message: String| Err(Error::new(kind, message));
+        if self.made_samples > MAX_STREAM_S * u64::from(self.sample_rate_hz) {
+            return fail(
+                ErrorKind::LimitExceeded,
+                format!("longer than {} hours; split it", MAX_STREAM_S / 3600),
+            );
+        }
+        if self.ended && self.decoder.decoded_packets() == 0 && self.made_samples > 0 {
+            return fail(
+                ErrorKind::Corrupt,
+                "not one packet can be decoded; copy it again from its source".into(),
+            );
+        }
+        if self.ended && self.made_samples == 0 {
+            return fail(
+                ErrorKind::TooShort,
+                "a header without a single sample; copy it again from its source".into(),
+            );
+        }
+        Ok(())
+    }
+}

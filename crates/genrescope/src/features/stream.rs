@@ -1,0 +1,185 @@
+//! Samples in any pieces → mel power of the kept frames, in bounded memory.
+
+use super::mel::dot;
+use super::{FrontEnd, MelFilterBank, Padding, PowerSpectrum, mel_filter_bank};
+use crate::Result;
+
+/// Samples that are taken at a time: enough to make moving what remains cheap.
+const PIECE_SAMPLES: usize = 1 << 16;
+
+/// Mel power of consecutive kept frames.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MelFrames {
+    /// Bands of a frame.
+    pub bands: usize,
+    /// Mel power, `[frames, bands]` row-major, band 0 lowest.
+    pub power: Vec<f32>,
+    /// Mean of x² over each frame's `n_fft` samples, padding included: `[frames]`.
+    pub mean_square: Vec<f32>,
+}
+
+impl MelFrames {
+    /// No frames yet.
+    pub fn new(bands: usize) -> Self {
+        Self { bands, power: Vec::new(), mean_square: Vec::new() }
+    }
+
+    /// How many frames there are.
+    pub fn frames(&self) -> usize {
+        self.mean_square.len()
+    }
+
+    /// Forgets the first `frames` frames, or all that there are.
+    pub fn drop_front(&mut self, frames: usize) {
+        let frames = frames.min(self.frames());
+        self.mean_square.drain(..frames);
+        self.power.drain(..frames * self.bands);
+    }
+}
+
+/// The mel spectrogram as a stream: the same numbers as [`mel_spectrogram`](super::mel_spectrogram), whatever the
+/// pieces. Only the frames that the front end keeps are computed.
+pub struct MelStream {
+    front_end: FrontEnd,
+    spectrum: PowerSpectrum,
+    bank: MelFilterBank,
+    /// The padded signal from `buffer_start` on; only the signal itself while `led_in` is false.
+    buffer: Vec<f32>,
+    /// Where in the padded signal the buffer begins.
+    buffer_start: u64,
+    /// Whether the padding stands before the signal: mirroring has to wait for the samples that it mirrors.
+    led_in: bool,
+    taken_samples: u64,
+    kept_frames: u64,
+}
+
+impl MelStream {
+    /// # Errors
+    /// [`ErrorKind::BadSettings`](crate::ErrorKind::BadSettings) from [`FrontEnd::check`].
+    pub fn new(front_end: &FrontEnd) -> Result<Self> {
+        front_end.check()?;
+        let led_in = front_end.padding == Padding::Constant;
+        Ok(Self {
+            spectrum: PowerSpectrum::new(front_end.n_fft),
+            bank: mel_filter_bank(front_end.sample_rate_hz, front_end.n_fft, front_end.mel_bands),
+            buffer: vec![0.0; if led_in { front_end.n_fft / 2 } else { 0 }],
+            buffer_start: 0,
+            led_in,
+            taken_samples: 0,
+            kept_frames: 0,
+            front_end: front_end.clone(),
+        })
+    }
+
+    /// Takes samples and appends to `out` the kept frames that are complete with them.
+    pub fn push(&mut self, samples: &[f32], out: &mut MelFrames) {
+        for piece in samples.chunks(PIECE_SAMPLES) {
+            self.buffer.extend_from_slice(piece);
+            self.taken_samples += piece.len() as u64;
+            if !self.led_in && self.buffer.len() > self.padding_samples() {
+                self.lead_in();
+            }
+            if self.led_in {
+                self.compute_complete(out);
+                self.forget();
+            }
+        }
+    }
+
+    /// Ends the signal: pads it and appends the frames that reach into the padding. A signal of `n` samples has the
+    /// STFT frames below `1 + n / hop`, as in librosa; an empty one has none.
+    pub fn finish(mut self, out: &mut MelFrames) {
+        if self.taken_samples == 0 {
+            return;
+        }
+        if !self.led_in {
+            self.lead_in();
+        }
+        self.lead_out();
+        self.compute_complete(out);
+    }
+
+    fn padding_samples(&self) -> usize {
+        self.front_end.n_fft / 2
+    }
+
+    /// Puts the mirrored beginning in front of the signal.
+    fn lead_in(&mut self) {
+        let padding = self.padding_samples() as isize;
+        let mirrored: Vec<f32> = (-padding..0).map(|p| self.buffer[mirror(p, self.buffer.len())]).collect();
+        self.buffer.splice(..0, mirrored);
+        self.led_in = true;
+    }
+
+    /// Puts zeros or the mirrored end behind the signal.
+    fn lead_out(&mut self) {
+        let padding = self.padding_samples();
+        if self.front_end.padding == Padding::Constant {
+            self.buffer.resize(self.buffer.len() + padding, 0.0);
+            return;
+        }
+        let known = (padding + 1).min(self.taken_samples as usize);
+        let end = &self.buffer[self.buffer.len() - known..];
+        let mirrored: Vec<f32> = (known..known + padding).map(|p| end[mirror(p as isize, known)]).collect();
+        self.buffer.extend(mirrored);
+    }
+
+    fn compute_complete(&mut self, out: &mut MelFrames) {
+        while let Some(frame) = self.next_frame() {
+            let frame = &self.buffer[frame..][..self.front_end.n_fft];
+            out.mean_square.push(dot(frame, frame) / frame.len() as f32);
+            self.bank.apply(self.spectrum.of(frame), &mut out.power);
+            self.kept_frames += 1;
+        }
+    }
+
+    /// Where in the padded signal the next kept frame begins.
+    fn next_start(&self) -> u64 {
+        self.front_end.stft_frame(self.kept_frames) * self.front_end.hop_samples as u64
+    }
+
+    /// Where in the buffer the next kept frame begins, if it is there to its end.
+    fn next_frame(&self) -> Option<usize> {
+        let start = self.next_start() - self.buffer_start;
+        (start + self.front_end.n_fft as u64 <= self.buffer.len() as u64).then_some(start as usize)
+    }
+
+    /// Drops what neither a frame nor the mirrored end will need.
+    fn forget(&mut self) {
+        let mirrored = self.buffer.len().saturating_sub(self.padding_samples() + 1) as u64;
+        let unneeded = (self.next_start() - self.buffer_start).min(mirrored);
+        self.buffer.drain(..unneeded as usize);
+        self.buffer_start += unneeded;
+    }
+}
+
+/// Which of `samples` samples stands at a position before or behind them: mirrored at the first and last sample
+/// without repeating it, again and again (`numpy.pad`, mode `reflect`).
+fn mirror(position: isize, samples: usize) -> usize {
+    let period = (2 * (samples as isize - 1)).max(1);
+    let place = position.rem_euclid(period);
+    place.min(period - place) as usize % samples
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mirroring_is_that_of_numpy() {
+        let positions = -5..7;
+        let of = |samples| positions.clone().map(|p| mirror(p, samples)).collect::<Vec<_>>();
+        assert_eq!(of(4), [1, 2, 3, 2, 1, 0, 1, 2, 3, 2, 1, 0]);
+        assert_eq!(of(2), [1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0]);
+        assert_eq!(of(1), [0; 12]);
+    }
+
+    #[test]
+    fn dropping_more_frames_than_there_are_leaves_none() {
+        let mut frames = MelFrames { bands: 2, power: vec![1.0, 2.0, 3.0, 4.0], mean_square: vec![0.1, 0.2] };
+        frames.drop_front(1);
+        assert_eq!((frames.frames(), frames.power.as_slice()), (1, [3.0, 4.0].as_slice()));
+        frames.drop_front(9);
+        assert_eq!(frames, MelFrames::new(2));
+    }
+}
