@@ -151,9 +151,14 @@ impl Header {
         if self.name.trim().is_empty() || self.patch_frames == 0 {
             return Err(bad("it has no name or a patch without frames"));
         }
-        if self.any_length != zoo::any_length(&self.network) {
-            return Err(bad(format!("it says any_length = {}, its network `{}` does not", self.any_length, self.network)));
+        let network = zoo::architecture(&self.network).map_err(|e| bad(e.to_string()))?;
+        if self.any_length != network.any_length {
+            return Err(bad(format!(
+                "it says any_length = {}, its network {} does not",
+                self.any_length, self.network
+            )));
         }
+        self.front_end.check().map_err(|e| bad(format!("its front end is out of range: {e}")))?;
         self.normalisation.check(self.front_end.mel_bands).map_err(bad)
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use genrescope_nn::{Network, softmax};
+use genrescope_nn::{Graph, Network, softmax};
 use safetensors::SafeTensors;
 
 use super::card::{Header, bad};
@@ -37,6 +37,15 @@ impl Model {
         Self::from_bytes(&to_bytes(&header, &network)?)
     }
 
+    /// A model before any training: fresh weights, the same for one seed.
+    ///
+    /// # Errors
+    /// As [`Model::new`].
+    pub fn untrained(header: Header, seed: u64) -> Result<Self> {
+        let network = Network::new(graph(&header)?, seed);
+        Self::new(header, network)
+    }
+
     /// Reads a model file and checks all of it.
     ///
     /// # Errors
@@ -46,7 +55,9 @@ impl Model {
         let place = path.display();
         let size = std::fs::metadata(path).map_err(|e| Error::io(&place, e))?.len();
         if size > MAX_FILE_BYTES {
-            return Err(bad(format!("{place}: {size} bytes are no model file, the limit is {MAX_FILE_BYTES}")));
+            return Err(bad(format!(
+                "{place}: {size} bytes are no model file, the limit is {MAX_FILE_BYTES}"
+            )));
         }
         let bytes = std::fs::read(path).map_err(|e| Error::io(&place, e))?;
         Self::from_bytes(&bytes).map_err(|e| e.at(&place))
@@ -59,16 +70,10 @@ impl Model {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let header = Header::parse(&header_text(bytes)?)?;
         let tensors = SafeTensors::deserialize(bytes).map_err(|e| unreadable(&e))?;
-        let input = zoo::Input {
-            frames: header.patch_frames,
-            bands: header.front_end.mel_bands,
-            genres: header.genres.len(),
-        };
-        let graph = zoo::build(&header.network, &input)?;
-        let mut network = Network::new(graph, 0);
-        network.load_safetensors(&tensors).map_err(|e| {
-            bad(format!("its weights are not those of a `{}` for {input}: {e}", header.network))
-        })?;
+        let mut network = Network::new(graph(&header)?, 0);
+        network
+            .load_safetensors(&tensors)
+            .map_err(|e| bad(format!("its weights are not those of network {}: {e}", header.network)))?;
         let hash = blake3::hash(bytes).to_hex()[..HASH_DIGITS].to_owned();
         Ok(Self { header, network, hash })
     }
@@ -132,9 +137,20 @@ impl Model {
     }
 }
 
+fn graph(header: &Header) -> Result<Graph> {
+    let input = zoo::Input {
+        frames: header.patch_frames,
+        bands: header.front_end.mel_bands,
+        genres: header.genres.len(),
+    };
+    let graph = zoo::architecture(&header.network)?.graph(input);
+    graph.map_err(|e| bad(format!("its patch does not fit its network: {e}")))
+}
+
 fn to_bytes(header: &Header, network: &Network) -> Result<Vec<u8>> {
     header.check()?;
-    let text = serde_json::to_string(header).map_err(|e| bad("its header cannot be written").with_source(e))?;
+    let text =
+        serde_json::to_string(header).map_err(|e| bad("its header cannot be written").with_source(e))?;
     network
         .to_safetensors(HashMap::from([(HEADER_KEY.to_owned(), text)]))
         .map_err(|e| bad("its weights cannot be written").with_source(e))
@@ -143,7 +159,8 @@ fn to_bytes(header: &Header, network: &Network) -> Result<Vec<u8>> {
 fn header_text(bytes: &[u8]) -> Result<String> {
     let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|e| unreadable(&e))?;
     let text = metadata.metadata().as_ref().and_then(|metadata| metadata.get(HEADER_KEY));
-    text.cloned().ok_or_else(|| bad("a safetensors file, but not of genrescope: it has no `genrescope` header"))
+    text.cloned()
+        .ok_or_else(|| bad("a safetensors file, but not of genrescope: it has no `genrescope` header"))
 }
 
 fn unreadable(error: &safetensors::SafeTensorError) -> Error {

@@ -192,12 +192,14 @@ pub fn classify_frames(model: &Model, db: &[f32], settings: &Settings) -> Result
     if frames == 0 {
         return Err(Error::new(ErrorKind::TooShort, "a spectrogram without frames"));
     }
-    let patches = plan.starts(frames).map(|start| {
-        let (patch, rows) = plan.cut(model, db, start);
-        let mut rows = rows;
+    let patch = |start: usize| {
+        let (covered, bands) = (plan.frames(frames), front_end.mel_bands);
+        let mut rows = db[start * bands..(start + covered) * bands].to_vec();
         rereference_db(&mut rows, front_end);
-        Ok(Patch { db: Some(rows), ..patch })
-    });
+        let rows = plan::fitted(&rows, bands, model.fitting_frames(covered));
+        Ok(Patch { start, frames: covered, db: Some(rows) })
+    };
+    let patches = plan.starts(frames).map(patch);
     let judged = judge(model, patches)?;
     let duration_s = frames as f64 * front_end.frame_period_s();
     Ok(summary(model, &judged, plan.grid(frames, duration_s, Vec::new())))

@@ -37,11 +37,16 @@ impl Plan {
         let hop_s = settings.patch_hop_s.unwrap_or(PATCH_HOP * patch_s);
         let to_s = settings.to_s.unwrap_or(f64::INFINITY);
         if !(hop_s > 0.0) || (patch.is_some() && hop_s > patch_s * 1.001) {
-            let message = format!("patch hop {hop_s} s: between patches of {patch_s:.2} s it must be above 0 s and at most as long");
+            let message = format!(
+                "patch hop {hop_s} s: between patches of {patch_s:.2} s it must be above 0 s and at most as long"
+            );
             return Err(Error::new(ErrorKind::BadSettings, message));
         }
         if !(settings.from_s >= 0.0 && settings.from_s.is_finite() && to_s > settings.from_s) {
-            let message = format!("the part from {} s to {to_s} s is empty; let it end after it begins", settings.from_s);
+            let message = format!(
+                "the part from {} s to {to_s} s is empty; let it end after it begins",
+                settings.from_s
+            );
             return Err(Error::new(ErrorKind::BadSettings, message));
         }
         let hop = ((hop_s / frame_period_s).round() as usize).max(1);
@@ -74,7 +79,12 @@ impl Plan {
     }
 
     /// What a person should know about a track that is shorter than a patch.
-    pub(crate) fn short_warning(&self, model: &Model, track_frames: usize, duration_s: f64) -> Option<String> {
+    pub(crate) fn short_warning(
+        &self,
+        model: &Model,
+        track_frames: usize,
+        duration_s: f64,
+    ) -> Option<String> {
         let patch = self.patch.filter(|patch| *patch > track_frames)?;
         let patch_s = patch as f64 * self.frame_period_s;
         let remedy = match model.fitting_frames(track_frames) == track_frames {
@@ -118,14 +128,20 @@ fn patch_frames(model: &Model, length: PatchLength) -> Result<Option<usize>> {
                 return Ok(Some(frames));
             }
             let fitting_s = fitting as f64 * header.front_end.frame_period_s();
-            refuse(format!("a patch of {seconds} s is not what `{}` takes; the nearest is {fitting_s:.2} s", header.name))
+            refuse(format!(
+                "a patch of {seconds} s is not what `{}` takes; the nearest is {fitting_s:.2} s",
+                header.name
+            ))
         }
         PatchLength::Seconds(seconds) => {
             refuse(format!("a patch of {seconds} s; it must be above 0 s and at most {LONGEST_PATCH_S} s"))
         }
         PatchLength::Whole => {
             let patch_s = header.patch_s();
-            refuse(format!("`{}` takes patches of {patch_s:.1} s only, no whole tracks; use a network of any length (crnn, bicrnn)", header.name))
+            refuse(format!(
+                "`{}` takes patches of {patch_s:.1} s only, no whole tracks; use a network of any length (crnn, bicrnn)",
+                header.name
+            ))
         }
     }
 }

@@ -16,12 +16,12 @@ pub(crate) struct PatchStream<'a, Blocks> {
     plan: &'a Plan,
     name: &'a str,
     blocks: Blocks,
-    mel: MelStream,
+    /// None once the recording has ended.
+    mel: Option<MelStream>,
     /// The frames from number `dropped` on.
     held: MelFrames,
     dropped: usize,
     previous: Option<usize>,
-    ended: bool,
     samples: usize,
     levels: CellLevels,
     /// Power that is 0 dB, where that is the recording's loudest.
@@ -36,11 +36,10 @@ impl<'a, Blocks: Iterator<Item = Result<Vec<f32>>>> PatchStream<'a, Blocks> {
             plan,
             name,
             blocks,
-            mel: MelStream::new(front_end)?,
+            mel: Some(MelStream::new(front_end)?),
             held: MelFrames::new(front_end.mel_bands),
             dropped: 0,
             previous: None,
-            ended: false,
             samples: 0,
             levels: CellLevels { cell_frames: plan.hop, frames: 0, sums: Vec::new() },
             clip_maximum: None,
@@ -62,19 +61,26 @@ impl<'a, Blocks: Iterator<Item = Result<Vec<f32>>>> PatchStream<'a, Blocks> {
         self.levels.means()
     }
 
+    fn ended(&self) -> bool {
+        self.mel.is_none()
+    }
+
     /// Takes the next block in, or the end.
     fn pull(&mut self) -> Result<()> {
         let before = self.held.frames();
-        match self.next_samples()? {
-            Some(samples) => {
+        match (self.next_samples()?, self.mel.as_mut()) {
+            (Some(samples), Some(mel)) => {
                 self.samples += samples.len();
-                self.mel.push(&samples, &mut self.held);
+                mel.push(&samples, &mut self.held);
             }
-            None => self.end()?,
+            _ => self.end()?,
         }
         self.levels.extend(&self.held.mean_square[before..]);
         if self.plan.patch.is_none() && self.duration_s() > LONGEST_PATCH_S {
-            return self.refuse(ErrorKind::LimitExceeded, format!("more than {LONGEST_PATCH_S} s are too long for one sequence; judge it in patches"));
+            return self.refuse(
+                ErrorKind::LimitExceeded,
+                format!("more than {LONGEST_PATCH_S} s are too long for one sequence; judge it in patches"),
+            );
         }
         Ok(())
     }
@@ -82,7 +88,8 @@ impl<'a, Blocks: Iterator<Item = Result<Vec<f32>>>> PatchStream<'a, Blocks> {
     /// The next block, cut at the end of the part that is judged.
     fn next_samples(&mut self) -> Result<Option<Vec<f32>>> {
         let rate_hz = f64::from(self.model.header.front_end.sample_rate_hz);
-        let wanted = self.plan.to_s.map_or(usize::MAX, |to_s| ((to_s - self.plan.from_s) * rate_hz).round() as usize);
+        let wanted =
+            self.plan.to_s.map_or(usize::MAX, |to_s| ((to_s - self.plan.from_s) * rate_hz).round() as usize);
         if self.samples >= wanted {
             return Ok(None);
         }
@@ -94,15 +101,19 @@ impl<'a, Blocks: Iterator<Item = Result<Vec<f32>>>> PatchStream<'a, Blocks> {
     }
 
     fn end(&mut self) -> Result<()> {
-        self.ended = true;
-        self.mel.finish(&mut self.held);
+        if let Some(mel) = self.mel.take() {
+            mel.finish(&mut self.held);
+        }
         if self.duration_s() < SHORTEST_S - ROUNDING_S || self.frames() == 0 {
             let from = match self.plan.from_s {
                 0.0 => String::new(),
                 from_s => format!(" from {from_s} s on"),
             };
             let seconds = self.duration_s();
-            return self.refuse(ErrorKind::TooShort, format!("{seconds:.2} s of audio{from}, at least {SHORTEST_S} s are needed; give more of it"));
+            return self.refuse(
+                ErrorKind::TooShort,
+                format!("{seconds:.2} s of audio{from}, at least {SHORTEST_S} s are needed; give more of it"),
+            );
         }
         if self.model.header.front_end.reference == Reference::Clip {
             self.clip_maximum = self.held.power.iter().copied().reduce(f32::max);
@@ -117,10 +128,10 @@ impl<'a, Blocks: Iterator<Item = Result<Vec<f32>>>> PatchStream<'a, Blocks> {
     /// The next patch, if all its frames are there.
     fn cut(&mut self) -> Option<Patch> {
         let needs_end = self.model.header.front_end.reference == Reference::Clip;
-        if needs_end && !self.ended {
+        if needs_end && !self.ended() {
             return None;
         }
-        let start = self.plan.next_start(self.previous, self.frames(), self.ended)?;
+        let start = self.plan.next_start(self.previous, self.frames(), self.ended())?;
         let frames = self.plan.frames(self.frames());
         self.previous = Some(start);
         let db = self.db(start - self.dropped, frames);
@@ -157,11 +168,11 @@ impl<Blocks: Iterator<Item = Result<Vec<f32>>>> Iterator for PatchStream<'_, Blo
             if let Some(patch) = self.cut() {
                 return Some(Ok(patch));
             }
-            if self.ended {
+            if self.ended() {
                 return None;
             }
             if let Err(error) = self.pull() {
-                self.ended = true;
+                self.mel = None;
                 return Some(Err(error));
             }
         }

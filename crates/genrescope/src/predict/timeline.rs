@@ -104,7 +104,14 @@ mod tests {
     }
 
     fn grid(frames: usize, levels: Vec<f64>) -> Grid {
-        Grid { cell_frames: 2, frames, frame_period_s: 0.5, start_s: 10.0, end_s: 10.0 + frames as f64 / 2.0, levels }
+        Grid {
+            cell_frames: 2,
+            frames,
+            frame_period_s: 0.5,
+            start_s: 10.0,
+            end_s: 10.0 + frames as f64 / 2.0,
+            levels,
+        }
     }
 
     #[test]

@@ -49,7 +49,8 @@ fn row(path: &str, segment: &Segment, model: &ModelLabel) -> String {
         String::new(),
         String::new(),
     ];
-    let scores = (0..model.genres.len()).map(|i| segment.scores.get(i).copied().map(score).unwrap_or_default());
+    let scores =
+        (0..model.genres.len()).map(|i| segment.scores.get(i).copied().map(score).unwrap_or_default());
     line(fields.into_iter().chain(scores))
 }
 

@@ -146,7 +146,8 @@ impl Painter<'_> {
             Colour::Ansi if columns >= name.chars().count() + 2 => (" ", ' '),
             Colour::Ansi => ("", ' '),
         };
-        let label: String = margin.chars().chain(name.chars()).chain(std::iter::repeat(filler)).take(columns).collect();
+        let label: String =
+            margin.chars().chain(name.chars()).chain(std::iter::repeat(filler)).take(columns).collect();
         self.background(&label, self.segment_colour(segment))
     }
 
