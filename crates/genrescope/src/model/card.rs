@@ -151,12 +151,14 @@ impl Header {
         if self.name.trim().is_empty() || self.patch_frames == 0 {
             return Err(bad("it has no name or a patch without frames"));
         }
-        if self.any_length != zoo::architecture(&self.network)?.any_length {
+        let network = zoo::architecture(&self.network).map_err(|e| bad(e.to_string()))?;
+        if self.any_length != network.any_length {
             return Err(bad(format!(
-                "it says any_length = {}, its network `{}` does not",
+                "it says any_length = {}, its network {} does not",
                 self.any_length, self.network
             )));
         }
+        self.front_end.check().map_err(|e| bad(format!("its front end is out of range: {e}")))?;
         self.normalisation.check(self.front_end.mel_bands).map_err(bad)
     }
 }

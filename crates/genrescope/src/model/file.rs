@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use genrescope_nn::{Network, softmax};
+use genrescope_nn::{Graph, Network, softmax};
 use safetensors::SafeTensors;
 
 use super::card::{Header, bad};
@@ -16,6 +16,8 @@ const HEADER_KEY: &str = "genrescope";
 const MAX_FILE_BYTES: u64 = 1 << 30;
 /// Hexadecimal digits of a model's hash.
 const HASH_DIGITS: usize = 16;
+
+static EMBEDDED: &[u8] = include_bytes!("../../models/default.safetensors");
 
 /// A network with everything that is needed to use it.
 #[derive(Clone, Debug)]
@@ -33,6 +35,15 @@ impl Model {
     /// [`ErrorKind::BadModel`](crate::ErrorKind::BadModel) when header and network contradict each other.
     pub fn new(header: Header, network: Network) -> Result<Self> {
         Self::from_bytes(&to_bytes(&header, &network)?)
+    }
+
+    /// A model before any training: fresh weights, the same for one seed.
+    ///
+    /// # Errors
+    /// As [`Model::new`].
+    pub fn untrained(header: Header, seed: u64) -> Result<Self> {
+        let network = Network::new(graph(&header)?, seed);
+        Self::new(header, network)
     }
 
     /// Reads a model file and checks all of it.
@@ -59,18 +70,20 @@ impl Model {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let header = Header::parse(&header_text(bytes)?)?;
         let tensors = SafeTensors::deserialize(bytes).map_err(|e| unreadable(&e))?;
-        let input = zoo::Input {
-            frames: header.patch_frames,
-            bands: header.front_end.mel_bands,
-            genres: header.genres.len(),
-        };
-        let graph = zoo::architecture(&header.network)?.graph(input)?;
-        let mut network = Network::new(graph, 0);
-        network.load_safetensors(&tensors).map_err(|e| {
-            bad(format!("its weights are not those of a `{}` for {input:?}: {e}", header.network))
-        })?;
+        let mut network = Network::new(graph(&header)?, 0);
+        network
+            .load_safetensors(&tensors)
+            .map_err(|e| bad(format!("its weights are not those of network {}: {e}", header.network)))?;
         let hash = blake3::hash(bytes).to_hex()[..HASH_DIGITS].to_owned();
         Ok(Self { header, network, hash })
+    }
+
+    /// The model that comes with this crate.
+    ///
+    /// # Errors
+    /// None in a released version: a test reads it.
+    pub fn embedded() -> Result<Self> {
+        Self::from_bytes(EMBEDDED)
     }
 
     /// Writes the model file.
@@ -122,6 +135,16 @@ impl Model {
         let genres = self.header.genres.len();
         Ok(softmax(&logits, genres).chunks_exact(genres).map(<[f32]>::to_vec).collect())
     }
+}
+
+fn graph(header: &Header) -> Result<Graph> {
+    let input = zoo::Input {
+        frames: header.patch_frames,
+        bands: header.front_end.mel_bands,
+        genres: header.genres.len(),
+    };
+    let graph = zoo::architecture(&header.network)?.graph(input);
+    graph.map_err(|e| bad(format!("its patch does not fit its network: {e}")))
 }
 
 fn to_bytes(header: &Header, network: &Network) -> Result<Vec<u8>> {
