@@ -1,6 +1,7 @@
 //! The `genrescope` command line.
 #![forbid(unsafe_code)]
 
+mod evaluate;
 mod train;
 mod training_progress;
 
@@ -16,10 +17,12 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Train(train::Args),
+    Evaluate(evaluate::Args),
 }
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Train(args) => train::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
     }
 }

@@ -84,7 +84,7 @@ impl TrainingProgress {
     }
 
     /// One line that stays, above the bar when there is one.
-    fn line(&self, text: &str) {
+    pub(crate) fn line(&self, text: &str) {
         if self.quiet {
             return;
         }

@@ -296,7 +296,11 @@ fn new_network(dataset: &Dataset, settings: &Settings) -> Result<Network> {
         bands: settings.features.mel_bands,
         genres: dataset.genres.len(),
     };
-    Ok(Network::new(zoo::architecture(&settings.model.network)?.graph(input)?, settings.seed))
+    let network = Network::new(zoo::architecture(&settings.model.network)?.graph(input)?, settings.seed);
+    if let Some([shortest, _]) = settings.augment.crop_frames {
+        network.graph().shapes(shortest).map_err(|e| misfit(settings, &e).at("augment.crop_frames"))?;
+    }
+    Ok(network)
 }
 
 fn normalisation(dataset: &Dataset, tracks: &[usize], settings: &Settings) -> Normalisation {
