@@ -7,15 +7,12 @@ use rayon::prelude::*;
 
 use super::manifest::{self, Row};
 use super::{Dataset, Skipped, Spectrogram, Track};
-use crate::audio::Waveform;
+use crate::audio::{Waveform, audio_files};
 use crate::features::{FrontEnd, mel_spectrogram};
 use crate::{Error, ErrorKind, Result};
 
 /// Least power that is told from silence; as of a network's patches (-300 dB).
 const LEAST_POWER: f32 = 1e-30;
-
-/// How deep artists may lie below a genre's folder; also ends loops of links.
-const MAX_DEPTH: usize = 3;
 
 /// Reads every audio file below `folder/<genre>/`; genres are the sorted names of the folders.
 ///
@@ -29,12 +26,12 @@ const MAX_DEPTH: usize = 3;
 pub fn read(folder: &Path, manifest: Option<&Path>, front_end: &FrontEnd) -> Result<Dataset> {
     let rows = manifest.map(manifest::read).transpose()?.unwrap_or_default();
     let rows: HashMap<String, Row> = rows.into_iter().map(|row| (row.clip.clone(), row)).collect();
-    let files = named_files(folder)?;
+    let (files, unlisted) = named_files(folder)?;
     let genres: BTreeSet<&String> = files.iter().map(|file| &file.genre).collect();
     let genres: Vec<String> = genres.into_iter().cloned().collect();
     let read_one = |file: &NamedFile| read_track(file, &genres, &rows, front_end);
     let results: Vec<Result<Track>> = files.par_iter().map(read_one).collect();
-    let mut dataset = Dataset { genres: genres.clone(), tracks: Vec::new(), skipped: Vec::new() };
+    let mut dataset = Dataset { genres: genres.clone(), tracks: Vec::new(), skipped: unlisted };
     for (result, file) in results.into_iter().zip(&files) {
         match result {
             Ok(track) => dataset.tracks.push(track),
@@ -54,7 +51,7 @@ pub fn read(folder: &Path, manifest: Option<&Path>, front_end: &FrontEnd) -> Res
 /// As [`read`].
 pub fn clip_names(folder: &Path) -> Result<Vec<String>> {
     let name = |file: NamedFile| file.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    Ok(named_files(folder)?.into_iter().map(name).collect())
+    Ok(named_files(folder)?.0.into_iter().map(name).collect())
 }
 
 /// A file and what its path says of it.
@@ -66,39 +63,33 @@ struct NamedFile {
     artist: Option<String>,
 }
 
-fn named_files(folder: &Path) -> Result<Vec<NamedFile>> {
-    let mut files = Vec::new();
-    for genre_folder in sorted_entries(folder)?.into_iter().filter(|entry| entry.is_dir()) {
-        let genre = name_of(&genre_folder);
-        for path in files_below(&genre_folder, MAX_DEPTH)? {
-            let parent = path.parent().filter(|parent| *parent != genre_folder);
-            let artist = parent.map(|parent| format!("{genre}/{}", name_of(parent)));
-            let id = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().into_owned();
-            files.push(NamedFile { id, genre: genre.clone(), artist, path });
-        }
-    }
-    Ok(files)
-}
-
-fn files_below(folder: &Path, depth: usize) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for entry in sorted_entries(folder)?.into_iter().filter(|entry| !name_of(entry).starts_with('.')) {
-        if !entry.is_dir() {
-            files.push(entry);
-        } else if depth > 0 {
-            files.extend(files_below(&entry, depth - 1)?);
-        }
-    }
-    Ok(files)
-}
-
-fn sorted_entries(folder: &Path) -> Result<Vec<PathBuf>> {
+/// Every audio file by genre, in the order of the paths; folders that cannot be listed.
+fn named_files(folder: &Path) -> Result<(Vec<NamedFile>, Vec<Skipped>)> {
     let listing = std::fs::read_dir(folder).map_err(|e| Error::io(folder.display(), e))?;
-    let entries = listing.map(|entry| entry.map(|entry| entry.path()));
-    let mut entries: Vec<PathBuf> =
-        entries.collect::<std::io::Result<_>>().map_err(|e| Error::io(folder.display(), e))?;
-    entries.sort();
-    Ok(entries)
+    let mut genre_folders: Vec<PathBuf> = listing.flatten().map(|entry| entry.path()).collect();
+    genre_folders.retain(|path| path.is_dir() && !name_of(path).starts_with('.'));
+    genre_folders.sort();
+    let (mut files, mut unlisted) = (Vec::new(), Vec::new());
+    for genre_folder in genre_folders {
+        for path in audio_files(&genre_folder) {
+            match path {
+                Ok(path) => files.push(named_file(folder, &genre_folder, path)),
+                Err(error) => unlisted.push(Skipped { path: genre_folder.clone(), error }),
+            }
+        }
+    }
+    Ok((files, unlisted))
+}
+
+fn named_file(folder: &Path, genre_folder: &Path, path: PathBuf) -> NamedFile {
+    let genre = name_of(genre_folder);
+    let parent = path.parent().filter(|parent| *parent != genre_folder);
+    NamedFile {
+        id: path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().into_owned(),
+        artist: parent.map(|parent| format!("{genre}/{}", name_of(parent))),
+        genre,
+        path,
+    }
 }
 
 fn name_of(path: &Path) -> String {
