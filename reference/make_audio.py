@@ -16,13 +16,15 @@ from synthesis import sound
 AUDIO = Path(__file__).parent.parent / "crates/genrescope/tests/audio"
 SECONDS = 1.5
 NOISE_LEVEL = 0.001
+VORBIS = ["ffmpeg", "-y", "-loglevel", "error", "-i", "IN", "-c:a", "libvorbis", "-q:a", "4",
+          "-page_duration", "200000", "-bitexact", "OUT"]
 #   file                     rate    channels  encoder
 FILES = [
     ("stereo_44100.mp3",     44_100, 2, ["lame", "--quiet", "-b", "128", "IN", "OUT"]),
     ("mono_22050_vbr.mp3",   22_050, 1, ["lame", "--quiet", "-V", "3", "IN", "OUT"]),
     ("no_tag_44100_vbr.mp3", 44_100, 1, ["lame", "--quiet", "-t", "-V", "3", "IN", "OUT"]),
-    ("stereo_44100.ogg",     44_100, 2, ["ffmpeg", "-y", "-loglevel", "error", "-i", "IN", "-c:a", "libvorbis", "-q:a", "4",
-                                          "-page_duration", "200000", "-bitexact", "OUT"]),
+    ("stereo_44100.ogg",     44_100, 2, VORBIS),
+    ("mono_22050.ogg",       22_050, 1, VORBIS),
     ("mono_22050.flac",      22_050, 1, ["flac", "-s", "-f", "-8", "--no-padding", "--no-seektable", "IN", "-o", "OUT"]),
 ]
 

@@ -54,6 +54,7 @@ def mel_case(name, rate, n_fft, hop, bands, padding, samples) -> dict:
         "padding": padding, "samples": samples, "noise_level": NOISE_LEVEL, "frames": power.shape[0],
         "power": sampled(power),
         "db_of_maximum_top_80": sampled(librosa.power_to_db(power, ref=np.max, amin=1e-10, top_db=80)),
+        "db_of_one_top_30": sampled(librosa.power_to_db(power, ref=1.0, amin=1e-10, top_db=30)),
         "db_of_one_top_none": sampled(librosa.power_to_db(power, ref=1.0, amin=1e-10, top_db=None)),
     }
 

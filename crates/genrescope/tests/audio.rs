@@ -4,7 +4,7 @@
 mod support;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::Path;
 
 use genrescope::audio::{AudioStream, Waveform, audio_files};
 use genrescope::features::{FrontEnd, MelFrames, mel_spectrogram};
@@ -44,7 +44,7 @@ fn decode_all(mut stream: AudioStream) -> Result<(Vec<f32>, Vec<String>)> {
     Ok((samples, stream.warnings().to_vec()))
 }
 
-fn open(path: &PathBuf) -> AudioStream {
+fn open(path: &Path) -> AudioStream {
     AudioStream::open(path, RATE_HZ).unwrap()
 }
 
@@ -114,6 +114,17 @@ fn every_sample_rate_gives_the_same_log_mel_and_length() {
         let found_db = difference_db(&mel(decoded), &original);
         assert!(found_db < 0.05, "{rate_hz} Hz: {found_db} dB");
     }
+}
+
+#[test]
+fn chained_streams_of_other_rates_follow_each_other() {
+    let parts = ["stereo_44100.ogg", "mono_22050.ogg", "stereo_44100.ogg"].map(recording);
+    let expected: Vec<f32> = parts.iter().flat_map(|p| decode_all(open(p)).unwrap().0).collect();
+    let chain = parts.map(|part| fs::read(part).unwrap()).concat();
+    let folder = TempFolder::new();
+    let (found, warnings) = decode_all(open(&folder.file("chain.ogg", &chain))).unwrap();
+    assert_eq!((found.len(), warnings), (expected.len(), vec![]));
+    assert_all_close(&found, &expected, 1e-6, 0.0);
 }
 
 #[test]

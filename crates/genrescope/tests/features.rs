@@ -82,10 +82,10 @@ fn kept_frames_are_those_of_the_full_spectrogram() {
 
 #[test]
 fn a_whole_product_is_not_rounded_below() {
-    for stft_frames in 1280..1310_u64 {
+    for stft_frames in 1000..2000_u64 {
         let front_end = FrontEnd { frame_step: stft_frames as f64 / 387.5, ..FrontEnd::default() };
         let exact = |j| (2 * j + 1) * stft_frames / 775;
-        assert!((0..=387).all(|j| front_end.stft_frame(j) == exact(j)), "{stft_frames}");
+        assert!((0..1000).all(|j| front_end.stft_frame(j) == exact(j)), "{stft_frames}");
     }
 }
 

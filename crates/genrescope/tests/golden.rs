@@ -45,6 +45,7 @@ struct MelCase {
     frames: usize,
     power: Sampled,
     db_of_maximum_top_80: Sampled,
+    db_of_one_top_30: Sampled,
     db_of_one_top_none: Sampled,
 }
 
@@ -84,6 +85,7 @@ fn decibels_are_those_of_librosa() {
         let maximum = power.iter().copied().fold(0.0, f32::max);
         // 0.002 dB are 0.05 % of a cell's power: the rounding above, seen from a cell 30 dB below the maximum.
         case.db_of_maximum_top_80.assert_close(&power_to_db(&power, maximum, 1e-10, Some(80.0)), 2e-3, 0.0);
+        case.db_of_one_top_30.assert_close(&power_to_db(&power, 1.0, 1e-10, Some(30.0)), 2e-3, 0.0);
         case.db_of_one_top_none.assert_close(&power_to_db(&power, 1.0, 1e-10, None), 2e-3, 0.0);
     }
 }
