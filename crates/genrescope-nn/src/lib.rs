@@ -1,1 +1,40 @@
-//! A small, fast neural-network engine for CPUs.
+//! A small, fast neural-network engine for CPUs: graphs of layers, forward, backward, optimisers.
+//!
+//! A [`Graph`] names the layers and what they read; a [`Network`] adds the weights; a [`Trainer`] moves them.
+//! Values are `[samples, time, bands, channels]`, channels fastest in memory. Knows no audio and no genre.
+//!
+//! ```
+//! use genrescope_nn::{Adam, Graph, Network, Trainer, layers::{Conv2d, Dense, Relu}};
+//!
+//! let mut graph = Graph::new();
+//! let image = graph.input("mel", [8, 4, 1]);
+//! graph.chain(image, vec![("conv", Conv2d::same([3, 3], 16).into()), ("relu", Relu.into()),
+//!                         ("out", Dense { units: 2 }.into())])?;
+//! let mut trainer = Trainer::new(Network::new(graph, 7), Adam::default());
+//! let (patches, targets) = (vec![0.5; 2 * 8 * 4], [1.0, 0.0, 0.0, 1.0]);
+//! let step = trainer.step(&[&patches], 2, 8, &targets, 0.01)?;
+//! assert!(step.loss > 0.0);
+//! # Ok::<(), genrescope_nn::ShapeError>(())
+//! ```
+
+mod graph;
+#[allow(unsafe_code)] // the only place; each block says why it is sound
+mod kernels;
+pub mod layers;
+mod loss;
+mod math;
+mod network;
+mod optim;
+mod parallel;
+mod plan;
+mod random;
+mod session;
+mod weights;
+
+pub use graph::{Graph, Node, NodeId, Shape, ShapeError};
+pub use kernels::Path;
+pub use loss::{softmax, softmax_cross_entropy};
+pub use network::{Network, Parameter};
+pub use optim::{Adam, Moments, Step, Trainer};
+pub use session::Session;
+pub use weights::WeightsError;

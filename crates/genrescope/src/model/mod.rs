@@ -1,1 +1,3 @@
-//! (skeleton)
+//! Networks and the files that hold them.
+
+pub mod zoo;

@@ -1,0 +1,194 @@
+//! One register-tiled product for convolutions, forward and backward.
+//!
+//! `c[r, j] (+)= Σ_s Σ_k a[r·a.row + k·a.step + s·a.segment] · b[k·b.step + s·b.segment + j]`
+//!
+//! With NHWC memory the taps of one kernel row are a contiguous run of `kernel_bands · channels` numbers, and the
+//! runs of neighbouring outputs overlap: no im2col. A tile of `P` rows by `V` vectors stays in registers over the
+//! whole sum; a row of `a` is broadcast, `b` is loaded once per tile; a mask covers
+//! what fills no vector. Tiles: 6x4, 12x2, 16x1 vectors of 16 lanes;
+//! 3x4, 6x2, 12x1 of 8 lanes.
+
+use super::Path;
+use pulp::{Simd, WithSimd};
+
+/// Extents and strides (in numbers) of one product.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Product {
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
+    /// Length of the inner sum, within a segment.
+    pub(crate) depth: usize,
+    pub(crate) segments: usize,
+    pub(crate) a: Strides,
+    pub(crate) b_step: usize,
+    pub(crate) b_segment: usize,
+    pub(crate) c_row: usize,
+}
+
+/// Strides of the left operand.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Strides {
+    pub(crate) row: usize,
+    pub(crate) step: usize,
+    pub(crate) segment: usize,
+}
+
+/// Whether the product replaces what stands in `c` or is added to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Write {
+    Replace,
+    Add,
+}
+
+impl Product {
+    /// Index behind the last number read of `a`, read of `b` and written of `c`.
+    fn extents(&self) -> [usize; 3] {
+        let (r, k, s) = (self.rows - 1, self.depth - 1, self.segments - 1);
+        [
+            r * self.a.row + k * self.a.step + s * self.a.segment + 1,
+            k * self.b_step + s * self.b_segment + self.columns,
+            r * self.c_row + self.columns,
+        ]
+    }
+}
+
+/// The product over safe slices.
+///
+/// # Panics
+/// When the strides reach outside a slice.
+pub(crate) fn multiply(path: Path, shape: Product, a: &[f32], b: &[f32], c: &mut [f32], write: Write) {
+    if shape.rows == 0 || shape.columns == 0 || shape.depth == 0 || shape.segments == 0 {
+        return;
+    }
+    let [a_end, b_end, c_end] = shape.extents();
+    assert!(
+        a_end <= a.len() && b_end <= b.len() && c_end <= c.len(),
+        "product outside its slices: {shape:?}"
+    );
+    let (a, b, c) = (a.as_ptr(), b.as_ptr(), c.as_mut_ptr());
+    path.dispatch(Whole { shape, a, b, c, write });
+}
+
+struct Whole {
+    shape: Product,
+    a: *const f32,
+    b: *const f32,
+    c: *mut f32,
+    write: Write,
+}
+
+impl WithSimd for Whole {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let lanes = S::F32_LANES;
+        let mut column = 0;
+        while column < self.shape.columns {
+            let left = self.shape.columns - column;
+            // SAFETY: `column < columns`, and `multiply` checked the extents of the whole product.
+            unsafe {
+                column += match left / lanes {
+                    4.. if lanes == 16 => self.columns::<S, 6, 4, true>(simd, column),
+                    4.. if lanes == 8 => self.columns::<S, 3, 4, true>(simd, column),
+                    2.. if lanes == 16 => self.columns::<S, 12, 2, true>(simd, column),
+                    2.. if lanes == 8 => self.columns::<S, 6, 2, true>(simd, column),
+                    1.. => self.columns::<S, 12, 1, true>(simd, column),
+                    _ => self.columns::<S, 12, 1, false>(simd, column),
+                };
+            }
+        }
+    }
+}
+
+impl Whole {
+    /// `V` vectors of columns (the last one may be partly filled), all rows; gives the number of columns done.
+    #[inline(always)]
+    unsafe fn columns<S: Simd, const P: usize, const V: usize, const FULL: bool>(
+        &self,
+        simd: S,
+        column: usize,
+    ) -> usize {
+        let mut row = 0;
+        // SAFETY: a tile is only taken where its rows and columns lie inside the checked product.
+        unsafe {
+            while row + P <= self.shape.rows {
+                self.tile::<S, P, V, FULL>(simd, row, column);
+                row += P;
+            }
+            while row < self.shape.rows {
+                row += match self.shape.rows - row {
+                    8.. => self.tile::<S, 8, V, FULL>(simd, row, column),
+                    4.. => self.tile::<S, 4, V, FULL>(simd, row, column),
+                    2.. => self.tile::<S, 2, V, FULL>(simd, row, column),
+                    _ => self.tile::<S, 1, V, FULL>(simd, row, column),
+                };
+            }
+        }
+        (V * S::F32_LANES).min(self.shape.columns - column)
+    }
+
+    /// `P` rows by `V` vectors, summed in registers; gives `P`.
+    #[inline(always)]
+    unsafe fn tile<S: Simd, const P: usize, const V: usize, const FULL: bool>(
+        &self,
+        simd: S,
+        row: usize,
+        column: usize,
+    ) -> usize {
+        let Product { depth, segments, a: strides, b_step, b_segment, c_row, .. } = self.shape;
+        let mask = simd.mask_between_m32s(0, (self.shape.columns - column).min(S::F32_LANES) as u32);
+        let mut sums = [[simd.splat_f32s(0.0); V]; P];
+        // SAFETY: rows `row..row + P` and columns `column..column + V · lanes` lie inside the product whose extents
+        // `multiply` checked; unaligned loads and stores are used throughout.
+        unsafe {
+            for segment in 0..segments {
+                let mut b = self.b.add(segment * b_segment + column);
+                let first = self.a.add(row * strides.row + segment * strides.segment);
+                // Three rows share a pointer: more pointers than registers would spill.
+                let mut a = [first; 8];
+                for (i, pointer) in a.iter_mut().enumerate().take(P.div_ceil(3)) {
+                    *pointer = first.add(3 * i * strides.row);
+                }
+                for _ in 0..depth {
+                    let mut weights = [simd.splat_f32s(0.0); V];
+                    for (v, weight) in weights.iter_mut().enumerate() {
+                        let b = b.add(v * S::F32_LANES);
+                        *weight = if FULL {
+                            b.cast::<S::f32s>().read_unaligned()
+                        } else {
+                            simd.mask_load_ptr_f32s(mask, b)
+                        };
+                    }
+                    for r in 0..P {
+                        let x = simd.splat_f32s(*a[r / 3].add((r % 3) * strides.row));
+                        for v in 0..V {
+                            sums[r][v] = simd.mul_add_e_f32s(x, weights[v], sums[r][v]);
+                        }
+                    }
+                    b = b.wrapping_add(b_step);
+                    for pointer in a.iter_mut().take(P.div_ceil(3)) {
+                        *pointer = pointer.wrapping_add(strides.step);
+                    }
+                }
+            }
+            for (r, sums) in sums.iter().enumerate() {
+                for (v, &sum) in sums.iter().enumerate() {
+                    let c = self.c.add((row + r) * c_row + column + v * S::F32_LANES);
+                    let old = match self.write {
+                        Write::Replace => simd.splat_f32s(0.0),
+                        Write::Add if FULL => c.cast::<S::f32s>().read_unaligned(),
+                        Write::Add => simd.mask_load_ptr_f32s(mask, c),
+                    };
+                    let sum = simd.add_f32s(old, sum);
+                    if FULL {
+                        c.cast::<S::f32s>().write_unaligned(sum);
+                    } else {
+                        simd.mask_store_ptr_f32s(mask, c, sum);
+                    }
+                }
+            }
+        }
+        P
+    }
+}

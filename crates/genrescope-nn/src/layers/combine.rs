@@ -1,0 +1,141 @@
+//! Layers that join or re-read values: addition, concatenation, reshape.
+
+use super::{Backward, Memo, Op, Pass, Value, single};
+use crate::graph::{Shape, size};
+use crate::parallel::for_samples;
+
+/// An axis of a sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Axis {
+    /// The first: frames or steps.
+    Time,
+    /// The second: mel bands.
+    Bands,
+    /// The last: channels or features.
+    Channels,
+}
+
+/// Sum of two values of one shape.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Add;
+
+/// Values one behind the other along an axis; the other extents agree.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Concat {
+    /// The axis whose extents are summed.
+    pub axis: Axis,
+}
+
+/// The same numbers read as another shape.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reshape {
+    /// The new extents; one of them may be 0, for what the others leave.
+    pub shape: Shape,
+}
+
+impl Op for Add {
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, String> {
+        match inputs {
+            [a, b] if a == b => Ok(*a),
+            _ => Err(format!("adds two values of one shape, found {inputs:?}")),
+        }
+    }
+
+    fn merges_relu(&self) -> bool {
+        true
+    }
+
+    fn forward(&self, pass: &Pass, inputs: &[Value], _: &[&[f32]], output: &mut [f32], _: &mut Memo) {
+        let floor = if pass.relu { 0.0 } else { f32::NEG_INFINITY };
+        let (a, b) = (inputs[0].data, inputs[1].data);
+        for_samples(pass.samples, output, |sample, y| {
+            let at = sample * y.len()..(sample + 1) * y.len();
+            for ((y, a), b) in y.iter_mut().zip(&a[at.clone()]).zip(&b[at]) {
+                *y = (a + b).max(floor);
+            }
+        });
+    }
+
+    fn backward(&self, pass: &Pass, gradients: Backward) {
+        let (y, dy) = (gradients.output.data, gradients.d_output);
+        for d_input in gradients.d_inputs.iter_mut().flatten() {
+            for_samples(pass.samples, d_input, |sample, dx| {
+                let at = sample * dx.len()..(sample + 1) * dx.len();
+                for ((dx, dy), y) in dx.iter_mut().zip(&dy[at.clone()]).zip(&y[at]) {
+                    *dx = if pass.relu && *y <= 0.0 { 0.0 } else { *dy };
+                }
+            });
+        }
+    }
+}
+
+impl Concat {
+    /// Length of the run that each input gives in turn: the extents from the axis on.
+    fn run(&self, shape: Shape) -> usize {
+        shape[self.axis as usize..].iter().product()
+    }
+}
+
+impl Op for Concat {
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, String> {
+        let axis = self.axis as usize;
+        let mut shape = *inputs.first().ok_or("joins at least one value")?;
+        for input in &inputs[1..] {
+            if (0..3).any(|i| i != axis && input[i] != shape[i]) {
+                return Err(format!("joins along {:?}, but the other extents differ: {inputs:?}", self.axis));
+            }
+            shape[axis] += input[axis];
+        }
+        Ok(shape)
+    }
+
+    fn forward(&self, _: &Pass, inputs: &[Value], _: &[&[f32]], output: &mut [f32], _: &mut Memo) {
+        let total: usize = inputs.iter().map(|input| self.run(input.shape)).sum();
+        let mut offset = 0;
+        for input in inputs {
+            let run = self.run(input.shape);
+            for (target, source) in output.chunks_exact_mut(total).zip(input.data.chunks_exact(run)) {
+                target[offset..][..run].copy_from_slice(source);
+            }
+            offset += run;
+        }
+    }
+
+    fn backward(&self, _: &Pass, gradients: Backward) {
+        let total: usize = gradients.inputs.iter().map(|input| self.run(input.shape)).sum();
+        let mut offset = 0;
+        for (input, d_input) in gradients.inputs.iter().zip(gradients.d_inputs) {
+            let run = self.run(input.shape);
+            if let Some(d_input) = d_input {
+                let rows = gradients.d_output.chunks_exact(total);
+                for (target, source) in d_input.chunks_exact_mut(run).zip(rows) {
+                    target.copy_from_slice(&source[offset..][..run]);
+                }
+            }
+            offset += run;
+        }
+    }
+}
+
+impl Op for Reshape {
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, String> {
+        let input = single(inputs)?;
+        let known: usize = self.shape.iter().filter(|extent| **extent > 0).product();
+        let shape = self.shape.map(|extent| if extent == 0 { size(input) / known } else { extent });
+        if size(input) == size(shape) {
+            Ok(shape)
+        } else {
+            Err(format!("cannot read {input:?} as {:?}", self.shape))
+        }
+    }
+
+    fn forward(&self, _: &Pass, inputs: &[Value], _: &[&[f32]], output: &mut [f32], _: &mut Memo) {
+        output.copy_from_slice(inputs[0].data);
+    }
+
+    fn backward(&self, _: &Pass, gradients: Backward) {
+        if let Some(d_input) = &mut gradients.d_inputs[0] {
+            d_input.copy_from_slice(gradients.d_output);
+        }
+    }
+}

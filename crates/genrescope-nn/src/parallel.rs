@@ -1,0 +1,75 @@
+//! Samples of a batch in parallel, with the same numbers for any count of threads.
+//!
+//! Work is cut into [`GROUPS`] groups of neighbouring samples whatever the threads; what is summed over samples is
+//! summed within a group in order, then over the groups in order.
+
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// How many groups a batch is cut into.
+const GROUPS: usize = 8;
+
+/// The groups of `samples` samples.
+fn groups(samples: usize) -> impl IndexedParallelIterator<Item = Range<usize>> {
+    let count = GROUPS.min(samples);
+    (0..count).into_par_iter().map(move |g| g * samples / count..(g + 1) * samples / count)
+}
+
+/// Cuts `data` (`[samples, …]`) into the groups' parts.
+fn parts(mut data: &mut [f32], samples: usize) -> Vec<&mut [f32]> {
+    let count = GROUPS.min(samples);
+    let width = data.len() / samples.max(1);
+    (0..count)
+        .map(|g| {
+            let length = ((g + 1) * samples / count - g * samples / count) * width;
+            let (part, rest) = std::mem::take(&mut data).split_at_mut(length);
+            data = rest;
+            part
+        })
+        .collect()
+}
+
+/// Calls `body(samples, part)` for each group, `part` being the group's samples of `output`.
+pub(crate) fn for_groups(samples: usize, output: &mut [f32], body: impl Fn(Range<usize>, &mut [f32]) + Sync) {
+    let parts = parts(output, samples);
+    groups(samples).zip(parts).for_each(|(range, part)| body(range, part));
+}
+
+/// Calls `body(sample, part)` for each sample, `part` being the sample of `output`.
+pub(crate) fn for_samples(samples: usize, output: &mut [f32], body: impl Fn(usize, &mut [f32]) + Sync) {
+    let width = output.len() / samples.max(1);
+    for_groups(samples, output, |range, part| {
+        if width > 0 {
+            for (sample, part) in range.zip(part.chunks_exact_mut(width)) {
+                body(sample, part);
+            }
+        }
+    });
+}
+
+/// The sum over the groups, in their order, of what `body(samples, sums)` adds to `sums` (zeroed, `length` numbers).
+pub(crate) fn sum_groups(
+    samples: usize,
+    length: usize,
+    body: impl Fn(Range<usize>, &mut [f32]) + Sync,
+) -> Vec<f32> {
+    let partial: Vec<Vec<f32>> = groups(samples)
+        .map(|range| {
+            let mut sums = vec![0.0; length];
+            body(range, &mut sums);
+            sums
+        })
+        .collect();
+    let mut total = vec![0.0; length];
+    for sums in &partial {
+        for (total, sum) in total.iter_mut().zip(sums) {
+            *total += sum;
+        }
+    }
+    total
+}
+
+/// What `body(samples)` gives for each group, in order.
+pub(crate) fn map_groups<T: Send>(samples: usize, body: impl Fn(Range<usize>) -> T + Sync + Send) -> Vec<T> {
+    groups(samples).map(body).collect()
+}

@@ -1,0 +1,188 @@
+//! One pass over a network: values forward, gradients backward, in buffers that are kept from step to step.
+
+use crate::graph::{Shape, ShapeError, size};
+use crate::layers::{Backward, Layer, Memo, Mode, Pass, Value};
+use crate::network::Network;
+use crate::plan::Task;
+
+/// Buffers of a pass. Reuse one session for all steps of a training: buffers are allocated once.
+#[derive(Debug, Default)]
+pub struct Session {
+    samples: usize,
+    shapes: Vec<Shape>,
+    mode: Option<Mode>,
+    values: Vec<Vec<f32>>,
+    memos: Vec<Memo>,
+    d_values: Vec<Option<Vec<f32>>>,
+    d_parameters: Vec<Vec<f32>>,
+    free: Vec<Vec<f32>>,
+}
+
+impl Session {
+    /// A session without buffers.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Runs the network over a batch of `[samples, frames]` and gives its output.
+    ///
+    /// # Errors
+    /// As [`Network::infer`].
+    pub fn forward(
+        &mut self,
+        network: &Network,
+        inputs: &[&[f32]],
+        [samples, frames]: [usize; 2],
+        mode: Mode,
+    ) -> Result<&[f32], ShapeError> {
+        self.shapes = network.graph().shapes(frames)?;
+        (self.samples, self.mode) = (samples, Some(mode));
+        let nodes = network.graph().nodes();
+        self.values.resize_with(nodes.len(), Vec::new);
+        self.memos.resize_with(nodes.len(), Memo::default);
+        self.set_inputs(network, inputs)?;
+        for (index, task) in network.plan().tasks.iter().enumerate() {
+            self.run(network, *task);
+            if mode == Mode::Infer {
+                self.release(network, index);
+            }
+        }
+        Ok(self.values.last().map_or(&[], Vec::as_slice))
+    }
+
+    /// The gradients of all parameters, from the gradient of the output of the last training [`Session::forward`].
+    /// Those of running statistics are the batch's own values.
+    pub fn backward(&mut self, network: &Network, d_output: &[f32]) -> &[Vec<f32>] {
+        let parameters = network.parameters();
+        self.d_parameters.resize_with(parameters.len(), Vec::new);
+        for (gradient, parameter) in self.d_parameters.iter_mut().zip(parameters) {
+            gradient.resize(parameter.data.len(), 0.0);
+        }
+        self.d_values = vec![None; self.values.len()];
+        let mut last = self.take(d_output.len());
+        last.copy_from_slice(d_output);
+        *self.d_values.last_mut().expect("a graph has an output") = Some(last);
+        for task in network.plan().tasks.iter().rev() {
+            self.run_back(network, *task);
+        }
+        &self.d_parameters
+    }
+
+    /// The last pass's output.
+    pub(crate) fn into_output(mut self) -> Vec<f32> {
+        self.values.pop().unwrap_or_default()
+    }
+
+    fn set_inputs(&mut self, network: &Network, inputs: &[&[f32]]) -> Result<(), ShapeError> {
+        let nodes = network.graph().nodes().iter().enumerate();
+        let mut given = inputs.iter();
+        for (id, node) in nodes.filter(|(_, node)| node.layer == Layer::Input) {
+            let expected = self.samples * size(self.shapes[id]);
+            let input = given.next().filter(|input| input.len() == expected).ok_or_else(|| ShapeError {
+                node: node.name.clone(),
+                message: format!("expects {} samples of {:?}", self.samples, self.shapes[id]),
+            })?;
+            self.values[id].clear();
+            self.values[id].extend_from_slice(input);
+        }
+        Ok(())
+    }
+
+    fn pass(&self, network: &Network, task: Task) -> Pass {
+        Pass {
+            path: network.path(),
+            mode: self.mode.unwrap_or(Mode::Infer),
+            samples: self.samples,
+            node: task.node,
+            relu: task.relu(),
+        }
+    }
+
+    fn run(&mut self, network: &Network, task: Task) {
+        let node = &network.graph().nodes()[task.node];
+        let length = self.samples * size(self.shapes[task.value]);
+        let mut output = std::mem::take(&mut self.values[task.value]);
+        if output.capacity() < length {
+            output = self.take(length);
+        }
+        output.resize(length, 0.0);
+        let mut memo = std::mem::take(&mut self.memos[task.node]);
+        let inputs: Vec<Value> = node.inputs.iter().map(|id| self.value(id.0)).collect();
+        let op = node.layer.op().expect("a task is no input");
+        op.forward(&self.pass(network, task), &inputs, &weights(network, task.node), &mut output, &mut memo);
+        self.values[task.value] = output;
+        self.memos[task.node] = memo;
+    }
+
+    fn run_back(&mut self, network: &Network, task: Task) {
+        let nodes = network.graph().nodes();
+        let node = &nodes[task.node];
+        let Some(d_output) = self.d_values[task.value].take() else { return };
+        let wanted: Vec<bool> = node.inputs.iter().map(|id| nodes[id.0].layer != Layer::Input).collect();
+        let lengths: Vec<usize> = node.inputs.iter().map(|id| self.values[id.0].len()).collect();
+        let mut d_inputs: Vec<Option<Vec<f32>>> =
+            wanted.iter().zip(lengths).map(|(wanted, length)| wanted.then(|| self.take(length))).collect();
+        let range = network.parameters_of(task.node);
+        let mut d_weights: Vec<Vec<f32>> =
+            self.d_parameters[range.clone()].iter_mut().map(std::mem::take).collect();
+        let inputs: Vec<Value> = node.inputs.iter().map(|id| self.value(id.0)).collect();
+        let gradients = Backward {
+            inputs: &inputs,
+            output: self.value(task.value),
+            weights: &weights(network, task.node),
+            memo: &self.memos[task.node],
+            d_output: &d_output,
+            d_inputs: &mut d_inputs,
+            d_weights: &mut d_weights,
+        };
+        node.layer.op().expect("a task is no input").backward(&self.pass(network, task), gradients);
+        for (slot, gradient) in self.d_parameters[range].iter_mut().zip(d_weights) {
+            *slot = gradient;
+        }
+        for (id, d_input) in node.inputs.iter().zip(d_inputs) {
+            self.collect(id.0, d_input);
+        }
+        self.free.push(d_output);
+    }
+
+    /// Adds one reader's gradient to those that a value already has.
+    fn collect(&mut self, id: usize, gradient: Option<Vec<f32>>) {
+        match (&mut self.d_values[id], gradient) {
+            (Some(sum), Some(gradient)) => {
+                crate::parallel::for_samples(self.samples, sum, |sample, part| {
+                    let gradient = &gradient[sample * part.len()..][..part.len()];
+                    part.iter_mut().zip(gradient).for_each(|(sum, g)| *sum += g);
+                });
+                self.free.push(gradient);
+            }
+            (slot, gradient) => *slot = gradient,
+        }
+    }
+
+    fn value(&self, id: usize) -> Value<'_> {
+        Value { shape: self.shapes[id], data: &self.values[id] }
+    }
+
+    /// A buffer of `length` numbers from the free ones; its content is left over.
+    fn take(&mut self, length: usize) -> Vec<f32> {
+        let fits = self.free.iter().enumerate().filter(|(_, buffer)| buffer.capacity() >= length);
+        let best = fits.min_by_key(|(_, buffer)| buffer.capacity()).map(|(index, _)| index);
+        let mut buffer = best.map(|index| self.free.swap_remove(index)).unwrap_or_default();
+        buffer.resize(length, 0.0);
+        buffer
+    }
+
+    /// Gives back the values that no task behind `index` reads.
+    fn release(&mut self, network: &Network, index: usize) {
+        for (id, last) in network.plan().last_read.iter().enumerate() {
+            if *last == Some(index) {
+                let value = std::mem::take(&mut self.values[id]);
+                self.free.push(value);
+            }
+        }
+    }
+}
+
+fn weights(network: &Network, node: usize) -> Vec<&[f32]> {
+    network.parameters()[network.parameters_of(node)].iter().map(|parameter| &parameter.data[..]).collect()
+}

@@ -1,0 +1,66 @@
+//! A small residual network of our own, for any number of frames.
+//!
+//! Neighbouring bands enter as two channels; a stem and three residual blocks follow, each twice as wide as
+//! the one before and half as large in time and bands; then the mean over bands, and mean and maximum over time.
+
+use super::Input;
+use genrescope_nn::layers::{
+    Add, Axis, BatchNorm, Concat, Conv2d, Dense, Dropout, GlobalPool, Pool, PoolKind, Relu, Reshape,
+};
+use genrescope_nn::{Graph, NodeId, ShapeError};
+
+const STEM_CHANNELS: usize = 16;
+const BLOCK_CHANNELS: [usize; 3] = [32, 64, 128];
+
+/// Conv 3x3 16 over pairs of bands → three blocks of 32, 64, 128 channels → pooling → dropout 0.4 → dense.
+pub(super) fn residual(input: Input) -> Result<Graph, ShapeError> {
+    let mut graph = Graph::new();
+    let mel = graph.input("mel", [input.frames, input.bands, 1]);
+    let mut node = graph.chain(
+        mel,
+        vec![
+            ("pairs", Reshape { shape: [0, input.bands / 2, 2] }.into()),
+            ("stem.conv", Conv2d::same([3, 3], STEM_CHANNELS).into()),
+            ("stem.norm", BatchNorm::default().into()),
+            ("stem.relu", Relu.into()),
+            ("stem.pool", Pool { kind: PoolKind::Average, size: [2, 1] }.into()),
+        ],
+    )?;
+    for (index, channels) in BLOCK_CHANNELS.into_iter().enumerate() {
+        if index > 0 {
+            node = graph.add(
+                &format!("pool{index}"),
+                Pool { kind: PoolKind::Average, size: [2, 2] },
+                &[node],
+            )?;
+        }
+        node = block(&mut graph, node, &format!("block{}", index + 1), channels)?;
+    }
+    let steps = graph.add("bands", GlobalPool { kind: PoolKind::Average, axis: Axis::Bands }, &[node])?;
+    let mean = graph.add("mean", GlobalPool { kind: PoolKind::Average, axis: Axis::Time }, &[steps])?;
+    let maximum = graph.add("maximum", GlobalPool { kind: PoolKind::Max, axis: Axis::Time }, &[steps])?;
+    let both = graph.add("pooled", Concat { axis: Axis::Channels }, &[mean, maximum])?;
+    graph.chain(
+        both,
+        vec![("dropout", Dropout { rate: 0.4 }.into()), ("scores", Dense { units: input.genres }.into())],
+    )?;
+    Ok(graph)
+}
+
+/// relu(norm(conv(relu(norm(conv x)))) + conv1x1 x).
+fn block(graph: &mut Graph, from: NodeId, name: &str, channels: usize) -> Result<NodeId, ShapeError> {
+    let named = |part: &str| format!("{name}.{part}");
+    let body = graph.chain(
+        from,
+        vec![
+            (&named("conv1"), Conv2d::same([3, 3], channels).into()),
+            (&named("norm1"), BatchNorm::default().into()),
+            (&named("relu1"), Relu.into()),
+            (&named("conv2"), Conv2d::same([3, 3], channels).into()),
+            (&named("norm2"), BatchNorm::default().into()),
+        ],
+    )?;
+    let shortcut = graph.add(&named("shortcut"), Conv2d::same([1, 1], channels), &[from])?;
+    let sum = graph.add(&named("sum"), Add, &[body, shortcut])?;
+    graph.add(&named("relu2"), Relu, &[sum])
+}
