@@ -1,3 +1,11 @@
-//! Networks and the files that hold them.
+//! What judges a patch: front-end settings, graph, weights and labels, in one file.
+//!
+//! *Takes* patches in dB, as [`features`](crate::features) makes them. *Gives* one score a genre. *Decides* which
+//! files are refused. *Never* guesses a setting that a file does not state.
 
+mod card;
+mod file;
 pub mod zoo;
+
+pub use card::{FORMAT_VERSION, Header, Normalisation, ProtocolResult, TrainedOn};
+pub use file::Model;

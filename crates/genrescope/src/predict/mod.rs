@@ -1,1 +1,278 @@
-//! (skeleton)
+//! A recording → its genre, and how that changes over the track. The pipeline as one list:
+//!
+//! ```text
+//! AudioStream ─▶ MelStream ─▶ patches ─▶ silent? ─▶ patch_db ─▶ Model::scores ─▶ mean ─▶ Prediction
+//!  (a thread)                 sliding      │ unknown                          └▶ cells ─▶ segments
+//! ```
+//!
+//! *Takes* a [`Model`] and audio (or the stored spectrogram of a track). *Gives* a [`Prediction`]. *Decides* where
+//! patches lie and what is too quiet or too short to be judged. *Never* holds more of a long track than a patch
+//! and what the timeline needs; [`PatchLength::Whole`] and [`Reference::Clip`](crate::features::Reference::Clip)
+//! need the mel spectrogram to the end, 24 MB an hour.
+
+mod plan;
+pub mod silence;
+mod stream;
+mod timeline;
+
+use std::sync::mpsc::sync_channel;
+use std::thread;
+
+use crate::audio::AudioStream;
+use crate::error::{Error, ErrorKind, Result};
+use crate::features::rereference_db;
+use crate::model::Model;
+
+use plan::{Patch, Plan};
+use stream::PatchStream;
+use timeline::{Grid, JudgedPatch};
+
+pub use timeline::merge;
+
+/// Less audio than this is not judged, seconds.
+pub const SHORTEST_S: f64 = 0.5;
+/// Longest patch, seconds: a network's memory grows with it.
+pub const LONGEST_PATCH_S: f64 = 1800.0;
+/// The patch hop, unless it is set, as a fraction of the model's patch.
+pub const PATCH_HOP: f64 = 0.25;
+
+/// Patches that the network sees at once. More cost memory and gain no speed.
+const BATCH: usize = 8;
+/// Blocks of audio that the decoder may be ahead.
+const BLOCKS_AHEAD: usize = 16;
+
+/// How long the patches are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum PatchLength {
+    /// As long as those that the model was made for.
+    Model,
+    /// This many seconds; for networks of any length.
+    Seconds(f64),
+    /// The track as one sequence; for networks of any length.
+    Whole,
+}
+
+/// Where the decoder runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decoding {
+    /// In a thread of its own, ahead of the network: for one recording.
+    Ahead,
+    /// In the calling thread: for many recordings, one a thread.
+    Inline,
+}
+
+/// How a recording is judged.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// How long the patches are.
+    pub patch: PatchLength,
+    /// Distance of neighbouring patches, seconds; [`PATCH_HOP`] of the model's patch unless given.
+    pub patch_hop_s: Option<f64>,
+    /// Where the part that is judged begins, seconds.
+    pub from_s: f64,
+    /// Where it ends, seconds; the end of the recording unless given.
+    pub to_s: Option<f64>,
+    /// Where the decoder runs.
+    pub decoding: Decoding,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            patch: PatchLength::Model,
+            patch_hop_s: None,
+            from_s: 0.0,
+            to_s: None,
+            decoding: Decoding::Ahead,
+        }
+    }
+}
+
+impl Settings {
+    /// Whether a model can be used with these settings.
+    ///
+    /// # Errors
+    /// [`ErrorKind::BadSettings`] with what is out of range and what is possible.
+    pub fn check(&self, model: &Model) -> Result<()> {
+        Plan::new(model, self).map(|_| ())
+    }
+}
+
+/// Why there is no genre.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// Too quiet, see [`silence`].
+    Silence,
+}
+
+impl Reason {
+    /// The reason as machine output names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Silence => "silence",
+        }
+    }
+}
+
+/// An interval of the timeline.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Segment {
+    /// Where it begins, seconds of the recording.
+    pub start_s: f64,
+    /// Where it ends, seconds of the recording.
+    pub end_s: f64,
+    /// Its leading genre.
+    pub genre: Option<String>,
+    /// One score a genre in the model's order, sum 1; empty for silence.
+    pub scores: Vec<f32>,
+    /// Why there is no genre.
+    pub reason: Option<Reason>,
+}
+
+/// What a recording was judged to be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prediction {
+    /// Where the judged part begins, seconds of the recording.
+    pub start_s: f64,
+    /// Length of the judged part, seconds.
+    pub duration_s: f64,
+    /// The leading genre.
+    pub genre: Option<String>,
+    /// The mean of the patches' scores: one a genre in the model's order, sum 1; empty for silence.
+    pub scores: Vec<f32>,
+    /// Why there is no genre.
+    pub reason: Option<Reason>,
+    /// The timeline, as fine as the patch hop: what pictures draw.
+    pub cells: Vec<Segment>,
+    /// The timeline, neighbouring cells of one genre merged.
+    pub segments: Vec<Segment>,
+    /// What was repaired, left out or stretched.
+    pub warnings: Vec<String>,
+}
+
+impl Prediction {
+    /// Whether there is no genre.
+    pub fn unknown(&self) -> bool {
+        self.genre.is_none()
+    }
+}
+
+/// Judges a recording.
+///
+/// # Errors
+/// Those of [`AudioStream::next_block`]; [`ErrorKind::TooShort`] below [`SHORTEST_S`]; those of [`Settings::check`].
+pub fn classify(model: &Model, mut stream: AudioStream, settings: &Settings) -> Result<Prediction> {
+    let plan = Plan::new(model, settings)?;
+    stream.skip_to(settings.from_s)?;
+    match settings.decoding {
+        Decoding::Ahead => classify_ahead(model, stream, &plan),
+        Decoding::Inline => {
+            let name = stream.name().to_owned();
+            let prediction = judge_blocks(model, blocks(&mut stream), &plan, &name)?;
+            Ok(with_warnings(prediction, &stream))
+        }
+    }
+}
+
+/// Judges a track by its stored spectrogram; the level is not known, so nothing counts as silence.
+///
+/// # Shape
+/// `[frames, bands]`, dB, as the model's front end makes it but for the reference.
+///
+/// # Errors
+/// [`ErrorKind::TooShort`] without frames; [`ErrorKind::BadSettings`] when a part of the track is asked for, and
+/// those of [`Settings::check`].
+pub fn classify_frames(model: &Model, db: &[f32], settings: &Settings) -> Result<Prediction> {
+    let plan = Plan::new(model, settings)?;
+    let (front_end, frames) = (&model.header.front_end, db.len() / model.header.front_end.mel_bands);
+    if settings.from_s > 0.0 || settings.to_s.is_some() {
+        return Err(Error::new(ErrorKind::BadSettings, "a stored spectrogram is judged as a whole"));
+    }
+    if frames == 0 {
+        return Err(Error::new(ErrorKind::TooShort, "a spectrogram without frames"));
+    }
+    let patch = |start: usize| {
+        let (covered, bands) = (plan.frames(frames), front_end.mel_bands);
+        let mut rows = db[start * bands..(start + covered) * bands].to_vec();
+        rereference_db(&mut rows, front_end);
+        let rows = plan::fitted(&rows, bands, model.fitting_frames(covered));
+        Ok(Patch { start, frames: covered, db: Some(rows) })
+    };
+    let patches = plan.starts(frames).map(patch);
+    let judged = judge(model, patches)?;
+    let duration_s = frames as f64 * front_end.frame_period_s();
+    Ok(summary(model, &judged, plan.grid(frames, duration_s, Vec::new())))
+}
+
+fn classify_ahead(model: &Model, mut stream: AudioStream, plan: &Plan) -> Result<Prediction> {
+    let name = stream.name().to_owned();
+    thread::scope(|scope| {
+        let (sender, receiver) = sync_channel(BLOCKS_AHEAD);
+        let decoder = scope.spawn(move || {
+            // A send fails once nothing more is needed: the part that is judged has ended, or there was an error.
+            let _ = blocks(&mut stream).try_for_each(|block| sender.send(block));
+            stream
+        });
+        let prediction = judge_blocks(model, receiver.into_iter(), plan, &name);
+        let stream = decoder.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        Ok(with_warnings(prediction?, &stream))
+    })
+}
+
+fn blocks(stream: &mut AudioStream) -> impl Iterator<Item = Result<Vec<f32>>> {
+    std::iter::from_fn(|| stream.next_block().transpose())
+}
+
+fn with_warnings(mut prediction: Prediction, stream: &AudioStream) -> Prediction {
+    prediction.warnings.extend_from_slice(stream.warnings());
+    prediction
+}
+
+fn judge_blocks(
+    model: &Model,
+    blocks: impl Iterator<Item = Result<Vec<f32>>>,
+    plan: &Plan,
+    name: &str,
+) -> Result<Prediction> {
+    let mut patches = PatchStream::new(model, plan, blocks, name)?;
+    let judged = judge(model, &mut patches)?;
+    let (frames, duration_s) = (patches.frames(), patches.duration_s());
+    let mut prediction = summary(model, &judged, plan.grid(frames, duration_s, patches.into_levels()));
+    prediction.warnings.extend(plan.short_warning(model, frames, duration_s));
+    Ok(prediction)
+}
+
+/// Patches to the network in batches; silent ones do not go there.
+fn judge(model: &Model, mut patches: impl Iterator<Item = Result<Patch>>) -> Result<Vec<JudgedPatch>> {
+    let mut judged = Vec::new();
+    loop {
+        let batch: Vec<Patch> = patches.by_ref().take(BATCH).collect::<Result<_>>()?;
+        if batch.is_empty() {
+            return Ok(judged);
+        }
+        let heard: Vec<Vec<f32>> = batch.iter().filter_map(|patch| patch.db.clone()).collect();
+        let mut scores = if heard.is_empty() { vec![] } else { model.scores(&heard)? }.into_iter();
+        judged.extend(batch.into_iter().map(|patch| JudgedPatch {
+            start: patch.start,
+            frames: patch.frames,
+            scores: patch.db.and_then(|_| scores.next()),
+        }));
+    }
+}
+
+fn summary(model: &Model, judged: &[JudgedPatch], grid: Grid) -> Prediction {
+    let genres = &model.header.genres;
+    let scores = timeline::track_scores(judged);
+    let cells = timeline::cells(judged, &grid, genres);
+    Prediction {
+        start_s: grid.start_s,
+        duration_s: grid.end_s - grid.start_s,
+        genre: timeline::leader(&scores).map(|leader| genres[leader].clone()),
+        reason: scores.is_empty().then_some(Reason::Silence),
+        scores,
+        segments: merge(&cells),
+        cells,
+        warnings: Vec::new(),
+    }
+}

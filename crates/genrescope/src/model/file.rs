@@ -1,0 +1,168 @@
+//! A model as one safetensors file: weights as tensors, the [`Header`] as JSON in its metadata.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use genrescope_nn::{Graph, Network, softmax};
+use safetensors::SafeTensors;
+
+use super::card::{Header, bad};
+use super::zoo;
+use crate::error::{Error, Result};
+
+/// The metadata key that holds the header.
+const HEADER_KEY: &str = "genrescope";
+/// Larger files are not read, bytes: a hundred times the largest network of the zoo.
+const MAX_FILE_BYTES: u64 = 1 << 30;
+/// Hexadecimal digits of a model's hash.
+const HASH_DIGITS: usize = 16;
+
+static EMBEDDED: &[u8] = include_bytes!("../../models/default.safetensors");
+
+/// A network with everything that is needed to use it.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// What it says of itself.
+    pub header: Header,
+    network: Network,
+    hash: String,
+}
+
+impl Model {
+    /// A model of a trained network.
+    ///
+    /// # Errors
+    /// [`ErrorKind::BadModel`](crate::ErrorKind::BadModel) when header and network contradict each other.
+    pub fn new(header: Header, network: Network) -> Result<Self> {
+        Self::from_bytes(&to_bytes(&header, &network)?)
+    }
+
+    /// A model before any training: fresh weights, the same for one seed.
+    ///
+    /// # Errors
+    /// As [`Model::new`].
+    pub fn untrained(header: Header, seed: u64) -> Result<Self> {
+        let network = Network::new(graph(&header)?, seed);
+        Self::new(header, network)
+    }
+
+    /// Reads a model file and checks all of it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound), [`ErrorKind::Io`](crate::ErrorKind::Io), and
+    /// [`ErrorKind::BadModel`](crate::ErrorKind::BadModel) with what is wrong and why.
+    pub fn load(path: &Path) -> Result<Self> {
+        let place = path.display();
+        let size = std::fs::metadata(path).map_err(|e| Error::io(&place, e))?.len();
+        if size > MAX_FILE_BYTES {
+            return Err(bad(format!(
+                "{place}: {size} bytes are no model file, the limit is {MAX_FILE_BYTES}"
+            )));
+        }
+        let bytes = std::fs::read(path).map_err(|e| Error::io(&place, e))?;
+        Self::from_bytes(&bytes).map_err(|e| e.at(&place))
+    }
+
+    /// Reads the bytes of a model file and checks all of them.
+    ///
+    /// # Errors
+    /// [`ErrorKind::BadModel`](crate::ErrorKind::BadModel) with what is wrong and why.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        let header = Header::parse(&header_text(bytes)?)?;
+        let tensors = SafeTensors::deserialize(bytes).map_err(|e| unreadable(&e))?;
+        let mut network = Network::new(graph(&header)?, 0);
+        network
+            .load_safetensors(&tensors)
+            .map_err(|e| bad(format!("its weights are not those of network {}: {e}", header.network)))?;
+        let hash = blake3::hash(bytes).to_hex()[..HASH_DIGITS].to_owned();
+        Ok(Self { header, network, hash })
+    }
+
+    /// The model that comes with this crate.
+    ///
+    /// # Errors
+    /// None in a released version: a test reads it.
+    pub fn embedded() -> Result<Self> {
+        Self::from_bytes(EMBEDDED)
+    }
+
+    /// Writes the model file.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io).
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let bytes = to_bytes(&self.header, &self.network)?;
+        std::fs::write(path, bytes).map_err(|e| Error::io(path.display(), e))
+    }
+
+    /// The first 16 hexadecimal digits of the BLAKE3 hash of the model file.
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// The network with its weights.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// The smallest number of frames, at least `frames`, that the network takes.
+    pub fn fitting_frames(&self, frames: usize) -> usize {
+        let nominal = self.header.patch_frames;
+        if !self.header.any_length {
+            return nominal;
+        }
+        let takes = |frames: &usize| self.network.graph().shapes(*frames).is_ok();
+        (frames.max(1)..nominal).find(takes).unwrap_or(nominal.max(frames))
+    }
+
+    /// Scores of patches: one a genre, sum 1.
+    ///
+    /// # Shape
+    /// Each patch `[frames, bands]`, dB as of [`patch_db`](crate::features::patch_db), all of one length →
+    /// `[patches][genres]`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::BadModel`](crate::ErrorKind::BadModel) when the network does not take patches of that length.
+    pub fn scores(&self, patches: &[Vec<f32>]) -> Result<Vec<Vec<f32>>> {
+        let bands = self.header.front_end.mel_bands;
+        let frames = patches.first().map_or(0, |patch| patch.len() / bands);
+        let mut input = patches.concat();
+        self.header.normalisation.apply(&mut input, bands);
+        let logits = self
+            .network
+            .infer(&[&input], patches.len(), frames)
+            .map_err(|e| bad(format!("`{}` does not take {frames} frames: {e}", self.header.network)))?;
+        let genres = self.header.genres.len();
+        Ok(softmax(&logits, genres).chunks_exact(genres).map(<[f32]>::to_vec).collect())
+    }
+}
+
+fn graph(header: &Header) -> Result<Graph> {
+    let input = zoo::Input {
+        frames: header.patch_frames,
+        bands: header.front_end.mel_bands,
+        genres: header.genres.len(),
+    };
+    let graph = zoo::architecture(&header.network)?.graph(input);
+    graph.map_err(|e| bad(format!("its patch does not fit its network: {e}")))
+}
+
+fn to_bytes(header: &Header, network: &Network) -> Result<Vec<u8>> {
+    header.check()?;
+    let text =
+        serde_json::to_string(header).map_err(|e| bad("its header cannot be written").with_source(e))?;
+    network
+        .to_safetensors(HashMap::from([(HEADER_KEY.to_owned(), text)]))
+        .map_err(|e| bad("its weights cannot be written").with_source(e))
+}
+
+fn header_text(bytes: &[u8]) -> Result<String> {
+    let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|e| unreadable(&e))?;
+    let text = metadata.metadata().as_ref().and_then(|metadata| metadata.get(HEADER_KEY));
+    text.cloned()
+        .ok_or_else(|| bad("a safetensors file, but not of genrescope: it has no `genrescope` header"))
+}
+
+fn unreadable(error: &safetensors::SafeTensorError) -> Error {
+    bad(format!("not a model file, or a truncated one: {error}; copy it again from its source"))
+}

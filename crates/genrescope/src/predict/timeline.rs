@@ -1,0 +1,166 @@
+//! Scores of overlapping patches → the genre over time.
+//!
+//! The track is cut into *cells* of one patch hop. A cell's scores are the mean over the patches that cover it;
+//! neighbouring cells that one genre leads are one *segment*. Silent cells belong to no genre.
+
+use super::silence::is_silent_level;
+use super::{Reason, Segment};
+
+/// A patch and what the network said of it.
+#[derive(Clone, Debug)]
+pub(crate) struct JudgedPatch {
+    /// Its first frame.
+    pub(crate) start: usize,
+    /// Its length, frames.
+    pub(crate) frames: usize,
+    /// One score a genre; none where the patch is silent.
+    pub(crate) scores: Option<Vec<f32>>,
+}
+
+/// Where cells lie, and how loud they are.
+#[derive(Clone, Debug)]
+pub(crate) struct Grid {
+    /// Frames of a cell; the last may be shorter.
+    pub(crate) cell_frames: usize,
+    /// Frames of the track.
+    pub(crate) frames: usize,
+    /// Length of a frame, seconds.
+    pub(crate) frame_period_s: f64,
+    /// Where the first frame lies in the recording, seconds.
+    pub(crate) start_s: f64,
+    /// Where the last cell ends, seconds.
+    pub(crate) end_s: f64,
+    /// Mean square of each cell's waveform; empty where it is not known, and nothing then counts as silence.
+    pub(crate) levels: Vec<f64>,
+}
+
+/// The mean of the patches' scores, silent ones left out; empty when all are silent.
+pub(crate) fn track_scores(patches: &[JudgedPatch]) -> Vec<f32> {
+    mean(patches.iter().filter_map(|patch| Some((patch.scores.as_deref()?, 1.0))))
+}
+
+/// The cells of a track. `patches` are in the order of their starts, and cover every frame.
+pub(crate) fn cells(patches: &[JudgedPatch], grid: &Grid, genres: &[String]) -> Vec<Segment> {
+    let count = grid.frames.div_ceil(grid.cell_frames);
+    let cells = (0..count).map(|index| cell(patches, grid, genres, index));
+    // The last frame is centred near the end of the audio and may begin behind it.
+    cells.filter(|cell| cell.start_s < cell.end_s).collect()
+}
+
+fn cell(patches: &[JudgedPatch], grid: &Grid, genres: &[String], index: usize) -> Segment {
+    let first = index * grid.cell_frames;
+    let end = (first + grid.cell_frames).min(grid.frames);
+    let silent = grid.levels.get(index).is_some_and(|&level| is_silent_level(level));
+    let covering = &patches[patches.partition_point(|patch| patch.start + patch.frames < end)..];
+    let covering = covering.iter().take_while(|patch| patch.start <= first && !silent);
+    let scores = mean(covering.filter_map(|patch| Some((patch.scores.as_deref()?, 1.0))));
+    let time_s = |frame: usize| grid.start_s + frame as f64 * grid.frame_period_s;
+    Segment {
+        start_s: time_s(first),
+        end_s: if end == grid.frames { grid.end_s } else { time_s(end) },
+        genre: leader(&scores).map(|leader| genres[leader].clone()),
+        reason: scores.is_empty().then_some(Reason::Silence),
+        scores,
+    }
+}
+
+/// Neighbouring cells of one leading genre as one segment; scores are averaged over time.
+pub fn merge(cells: &[Segment]) -> Vec<Segment> {
+    cells.chunk_by(|a, b| a.genre == b.genre && a.reason == b.reason).map(merged).collect()
+}
+
+fn merged(run: &[Segment]) -> Segment {
+    let (first, last) = (&run[0], &run[run.len() - 1]);
+    let weighted = run.iter().map(|cell| (cell.scores.as_slice(), cell.end_s - cell.start_s));
+    let scores = if run.len() == 1 { first.scores.clone() } else { mean(weighted) };
+    Segment { end_s: last.end_s, scores, ..first.clone() }
+}
+
+/// The genre with the highest score; the first of equals.
+pub(crate) fn leader(scores: &[f32]) -> Option<usize> {
+    (0..scores.len()).reduce(|best, index| if scores[index] > scores[best] { index } else { best })
+}
+
+fn mean<'a>(weighted: impl Iterator<Item = (&'a [f32], f64)>) -> Vec<f32> {
+    let (mut sums, mut weights) = (Vec::new(), 0.0);
+    for (scores, weight) in weighted {
+        sums.resize(scores.len(), 0.0);
+        sums.iter_mut().zip(scores).for_each(|(sum, &score)| *sum += weight * f64::from(score));
+        weights += weight;
+    }
+    sums.into_iter().map(|sum| (sum / weights) as f32).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn genres() -> Vec<String> {
+        ["jazz", "rock"].map(String::from).to_vec()
+    }
+
+    fn patch(start: usize, jazz: Option<f32>) -> JudgedPatch {
+        JudgedPatch { start, frames: 4, scores: jazz.map(|jazz| vec![jazz, 1.0 - jazz]) }
+    }
+
+    fn grid(frames: usize, levels: Vec<f64>) -> Grid {
+        Grid {
+            cell_frames: 2,
+            frames,
+            frame_period_s: 0.5,
+            start_s: 10.0,
+            end_s: 10.0 + frames as f64 / 2.0,
+            levels,
+        }
+    }
+
+    #[test]
+    fn a_cell_is_the_mean_of_the_patches_that_cover_it() {
+        let patches = [patch(0, Some(0.75)), patch(2, Some(0.25)), patch(4, Some(0.0))];
+        let cells = cells(&patches, &grid(8, vec![]), &genres());
+        let jazz: Vec<f32> = cells.iter().map(|cell| cell.scores[0]).collect();
+        assert_eq!(jazz, [0.75, 0.5, 0.125, 0.0]);
+        assert_eq!((cells[1].start_s, cells[1].end_s), (11.0, 12.0));
+    }
+
+    #[test]
+    fn the_last_cell_ends_with_the_track_and_an_extra_patch_covers_it() {
+        let patches = [patch(0, Some(1.0)), patch(2, Some(1.0)), patch(3, Some(0.0))];
+        let cells = cells(&patches, &grid(7, vec![]), &genres());
+        assert_eq!(cells.len(), 4);
+        assert_eq!(cells[3].scores, [0.0, 1.0]);
+        assert_eq!(cells[3].end_s, 13.5);
+    }
+
+    #[test]
+    fn neighbours_of_one_genre_merge_and_are_averaged_over_time() {
+        let patches = [patch(0, Some(1.0)), patch(2, Some(0.6)), patch(4, Some(0.0))];
+        let segments = merge(&cells(&patches, &grid(8, vec![]), &genres()));
+        assert_eq!(segments.len(), 2);
+        assert_eq!((segments[0].start_s, segments[0].end_s), (10.0, 12.0));
+        assert_eq!(segments[0].genre.as_deref(), Some("jazz"));
+        assert!((segments[0].scores[0] - 0.9).abs() < 1e-6);
+        assert_eq!(segments[1].genre.as_deref(), Some("rock"));
+    }
+
+    #[test]
+    fn a_silent_cell_has_no_genre_though_patches_with_music_reach_into_it() {
+        let patches = [patch(0, Some(1.0)), patch(2, Some(1.0)), patch(4, None)];
+        let segments = merge(&cells(&patches, &grid(8, vec![0.1, 0.1, 0.0, 0.0]), &genres()));
+        assert_eq!(segments.len(), 2);
+        assert_eq!((segments[1].genre.clone(), segments[1].reason), (None, Some(Reason::Silence)));
+        assert!(segments[1].scores.is_empty());
+    }
+
+    #[test]
+    fn silent_patches_do_not_count_in_the_track() {
+        assert_eq!(track_scores(&[patch(0, Some(0.5)), patch(2, None), patch(4, Some(1.0))]), [0.75, 0.25]);
+        assert!(track_scores(&[patch(0, None)]).is_empty());
+    }
+
+    #[test]
+    fn the_first_of_equals_leads() {
+        assert_eq!(leader(&[0.4, 0.4, 0.2]), Some(0));
+        assert_eq!(leader(&[]), None);
+    }
+}

@@ -1,0 +1,110 @@
+//! Machine records: `genrescope.prediction/1`, one object an input; `schema/prediction-1.json` describes it.
+
+use serde::Serialize;
+
+use super::{Detail, Entry, ModelLabel, ranked, rounded_s};
+use crate::error::Error;
+use crate::predict::{Prediction, Segment};
+
+/// What every record calls itself; a change of meaning gets another number.
+pub const SCHEMA: &str = "genrescope.prediction/1";
+
+/// The JSON Schema of a record.
+pub const SCHEMA_TEXT: &str = include_str!("../../schema/prediction-1.json");
+
+#[derive(Serialize)]
+struct Judged<'a> {
+    schema: &'static str,
+    path: &'a str,
+    duration_s: f64,
+    model: ModelName<'a>,
+    genre: Option<&'a str>,
+    scores: Vec<GenreScore<'a>>,
+    unknown: bool,
+    reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    segments: Option<Vec<SegmentRecord<'a>>>,
+    genres: &'a [String],
+    warnings: &'a [String],
+}
+
+#[derive(Serialize)]
+struct ModelName<'a> {
+    name: &'a str,
+    hash: &'a str,
+}
+
+#[derive(Serialize)]
+struct GenreScore<'a> {
+    genre: &'a str,
+    score: f32,
+}
+
+#[derive(Serialize)]
+struct SegmentRecord<'a> {
+    start_s: f64,
+    end_s: f64,
+    genre: Option<&'a str>,
+    scores: &'a [f32],
+}
+
+#[derive(Serialize)]
+struct Failed<'a> {
+    schema: &'static str,
+    path: &'a str,
+    error: ErrorRecord,
+}
+
+#[derive(Serialize)]
+struct ErrorRecord {
+    kind: &'static str,
+    message: String,
+}
+
+/// One record, on one line, without a line end.
+pub fn record(entry: &Entry, model: &ModelLabel, detail: Detail) -> String {
+    let json = match &entry.outcome {
+        Ok(prediction) => serde_json::to_string(&judged(&entry.path, prediction, model, detail)),
+        Err(error) => serde_json::to_string(&failed(&entry.path, error)),
+    };
+    json.expect("strings and finite numbers always serialise")
+}
+
+fn judged<'a>(
+    path: &'a str,
+    prediction: &'a Prediction,
+    model: &'a ModelLabel,
+    detail: Detail,
+) -> Judged<'a> {
+    let score = |(index, score): (usize, f32)| GenreScore { genre: &model.genres[index], score };
+    Judged {
+        schema: SCHEMA,
+        path,
+        duration_s: rounded_s(prediction.duration_s),
+        model: ModelName { name: &model.name, hash: &model.hash },
+        genre: prediction.genre.as_deref(),
+        scores: ranked(&prediction.scores).into_iter().map(score).collect(),
+        unknown: prediction.unknown(),
+        reason: prediction.reason.map(|reason| reason.name()),
+        segments: (detail == Detail::Segments).then(|| prediction.segments.iter().map(segment).collect()),
+        genres: &model.genres,
+        warnings: &prediction.warnings,
+    }
+}
+
+fn segment(segment: &Segment) -> SegmentRecord<'_> {
+    SegmentRecord {
+        start_s: rounded_s(segment.start_s),
+        end_s: rounded_s(segment.end_s),
+        genre: segment.genre.as_deref(),
+        scores: &segment.scores,
+    }
+}
+
+fn failed<'a>(path: &'a str, error: &Error) -> Failed<'a> {
+    Failed {
+        schema: SCHEMA,
+        path,
+        error: ErrorRecord { kind: error.kind().name(), message: error.to_string() },
+    }
+}
