@@ -8,7 +8,7 @@ use clap::Args as ClapArgs;
 use genrescope::evaluate::{self, EvaluateOptions, Event, Figures, Readings, ResultFile};
 use genrescope::train::Settings;
 
-use crate::training_progress::TrainingProgress;
+use crate::training_progress::{Shown, TrainingProgress};
 
 /// Measure a way of training by a protocol.
 #[derive(Debug, ClapArgs)]
@@ -40,12 +40,9 @@ pub(crate) struct Args {
     /// Commit of the code, for the result.
     #[arg(long, env = "GENRESCOPE_COMMIT", default_value = "unknown", hide_env_values = true)]
     commit: String,
-    /// No progress on stderr.
-    #[arg(short, long)]
-    quiet: bool,
 }
 
-pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+pub(crate) fn run(args: &Args, shown: Shown) -> anyhow::Result<()> {
     let settings = Settings::read(&args.settings, &args.set)?;
     let readings = args.readings.clone().map(|path| Readings {
         path,
@@ -59,7 +56,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         readings,
         other_results: args.other_results.clone(),
     };
-    let mut progress = TrainingProgress::new(args.quiet);
+    let mut progress = TrainingProgress::new(shown);
     let result = evaluate::evaluate(&settings, &options, &mut |event| show(&mut progress, &event))
         .with_context(|| format!("evaluating {}", args.settings.display()))?;
     if let Some(result) = result {

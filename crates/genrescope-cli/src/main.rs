@@ -5,6 +5,8 @@ mod evaluate;
 mod train;
 mod training_progress;
 
+use training_progress::Shown;
+
 use clap::{Parser, Subcommand};
 
 /// Hears which musical genre a recording is.
@@ -12,6 +14,9 @@ use clap::{Parser, Subcommand};
 struct Cli {
     #[command(subcommand)]
     command: Command,
+    /// No progress on stderr.
+    #[arg(short, long, global = true)]
+    quiet: bool,
 }
 
 #[derive(Subcommand)]
@@ -21,8 +26,10 @@ enum Command {
 }
 
 fn main() -> anyhow::Result<()> {
-    match Cli::parse().command {
-        Command::Train(args) => train::run(&args),
-        Command::Evaluate(args) => evaluate::run(&args),
+    let cli = Cli::parse();
+    let shown = if cli.quiet { Shown::Nothing } else { Shown::Progress };
+    match cli.command {
+        Command::Train(args) => train::run(&args, shown),
+        Command::Evaluate(args) => evaluate::run(&args, shown),
     }
 }

@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::Args as ClapArgs;
 use genrescope::train::{self, Resume, Settings, TrainOptions};
 
-use crate::training_progress::TrainingProgress;
+use crate::training_progress::{Shown, TrainingProgress};
 
 /// Train one model from a settings file.
 #[derive(Debug, ClapArgs)]
@@ -29,12 +29,9 @@ pub(crate) struct Args {
     /// Commit of the code, for the model's header.
     #[arg(long, env = "GENRESCOPE_COMMIT", default_value = "unknown", hide_env_values = true)]
     commit: String,
-    /// No progress on stderr.
-    #[arg(short, long)]
-    quiet: bool,
 }
 
-pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+pub(crate) fn run(args: &Args, shown: Shown) -> anyhow::Result<()> {
     let settings = Settings::read(&args.settings, &args.set)?;
     let options = TrainOptions {
         out: Some(args.out.clone()),
@@ -42,7 +39,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         stop_after: None,
         commit: args.commit.clone(),
     };
-    let mut progress = TrainingProgress::new(args.quiet);
+    let mut progress = TrainingProgress::new(shown);
     train::train(&settings, &options, &mut |event| progress.show(&event))
         .with_context(|| format!("training from {}", args.settings.display()))?;
     println!("{}", args.out.join("model.safetensors").display());

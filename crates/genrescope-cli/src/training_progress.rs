@@ -6,9 +6,16 @@ use genrescope::train::Progress;
 use genrescope::train::history::Epoch;
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
+/// Whether training talks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shown {
+    Progress,
+    Nothing,
+}
+
 /// Shows the events of training runs.
 pub(crate) struct TrainingProgress {
-    quiet: bool,
+    shown: Shown,
     bar: ProgressBar,
     /// When the run began, and after which epoch.
     begun: (Instant, usize),
@@ -17,15 +24,15 @@ pub(crate) struct TrainingProgress {
 }
 
 impl TrainingProgress {
-    pub(crate) fn new(quiet: bool) -> Self {
+    pub(crate) fn new(shown: Shown) -> Self {
         let bar = ProgressBar::no_length();
-        if quiet {
+        if shown == Shown::Nothing {
             bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
         }
         let style = ProgressStyle::with_template("{prefix} [{bar:24}] {pos}/{len} {msg}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
         let now = Instant::now();
-        Self { quiet, bar, begun: (now, 0), epoch_begun: now, samples: 0 }
+        Self { shown, bar, begun: (now, 0), epoch_begun: now, samples: 0 }
     }
 
     pub(crate) fn show(&mut self, event: &Progress) {
@@ -85,7 +92,7 @@ impl TrainingProgress {
 
     /// One line that stays, above the bar when there is one.
     pub(crate) fn line(&self, text: &str) {
-        if self.quiet {
+        if self.shown == Shown::Nothing {
             return;
         }
         if self.bar.is_hidden() {
