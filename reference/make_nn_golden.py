@@ -336,8 +336,11 @@ def whole_networks():
         "network_bicrnn": network(*v_front(32, 24), layer("rnn", "bilstm", "relu2", units=24, **last),
                                   dense("logits", "rnn", 10)),
         "network_residual": network(
-            batch_norm("norm", "input"), *residual_block("a", "norm", 12), *residual_block("b", "a.pool", 24),
-            layer("bands", "global_mean", "b.pool", over="bands"), layer("mean", "global_mean", "bands", over="time"),
+            layer("pairs", "reshape", "input", shape=[20, 8, 2]), conv("stem", "pairs", (3, 3), 8, (1, 1)),
+            batch_norm("norm", "stem"), layer("relu", "relu", "norm"), layer("halved", "average_pool", "relu", size=[2, 1]),
+            *residual_block("a", "halved", 12), layer("pool", "average_pool", "a.relu2", size=[2, 2]),
+            *residual_block("b", "pool", 24), layer("bands", "global_mean", "b.relu2", over="bands"),
+            layer("mean", "global_mean", "bands", over="time"),
             layer("max", "global_max", "bands", over="time"), layer("both", "concat", "mean", "max", over="channels"),
             layer("dropout", "dropout", "both", rate=0.0), dense("logits", "dropout", 10)),
     }
@@ -349,8 +352,7 @@ def residual_block(name, source, channels):
             layer(node("relu1"), "relu", node("norm1")),
             conv(node("conv2"), node("relu1"), (3, 3), channels, (1, 1)), batch_norm(node("norm2"), node("conv2")),
             conv(node("skip"), source, (1, 1), channels, (0, 0)),
-            layer(node("sum"), "add", node("norm2"), node("skip")), layer(node("relu2"), "relu", node("sum")),
-            layer(node("pool"), "average_pool", node("relu2"), size=[2, 2])]
+            layer(node("sum"), "add", node("norm2"), node("skip")), layer(node("relu2"), "relu", node("sum"))]
 
 
 def all_cases():
