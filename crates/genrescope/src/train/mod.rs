@@ -1,6 +1,6 @@
 //! Learning a model from tracks.
 //!
-//! Takes [`Settings`] (one `settings.toml`), gives a [`Model`](crate::model::Model) and the run's history; reports by callback.
+//! Takes [`Settings`] (one `settings.toml`), gives a [`Model`] and the run's history; reports by callback.
 //! With an output folder every epoch leaves a checkpoint, and a run that was killed goes on with the same result.
 //! Never sees a test part: which tracks it is given is decided in [`parts`].
 
