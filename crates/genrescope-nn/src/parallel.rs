@@ -16,7 +16,7 @@ fn groups(samples: usize) -> impl IndexedParallelIterator<Item = Range<usize>> {
 }
 
 /// Cuts `data` (`[samples, …]`) into the groups' parts.
-fn parts<'a>(mut data: &'a mut [f32], samples: usize) -> Vec<&'a mut [f32]> {
+fn parts(mut data: &mut [f32], samples: usize) -> Vec<&mut [f32]> {
     let count = GROUPS.min(samples);
     let width = data.len() / samples.max(1);
     (0..count)
@@ -70,6 +70,6 @@ pub(crate) fn sum_groups(
 }
 
 /// What `body(samples)` gives for each group, in order.
-pub(crate) fn map_groups<T: Send>(samples: usize, body: impl Fn(Range<usize>) -> T + Sync) -> Vec<T> {
-    groups(samples).map(|range| body(range)).collect()
+pub(crate) fn map_groups<T: Send>(samples: usize, body: impl Fn(Range<usize>) -> T + Sync + Send) -> Vec<T> {
+    groups(samples).map(body).collect()
 }

@@ -39,10 +39,10 @@ impl Plan {
             (readers(id).count() == 1 && nodes[id].layer.op()?.merges_relu()).then_some(relu)
         };
         let mut tasks: Vec<Task> = Vec::with_capacity(nodes.len());
-        for node in 0..nodes.len() {
-            let is_merged = tasks.iter().any(|task| task.value == node);
-            if nodes[node].layer != Layer::Input && !is_merged {
-                tasks.push(Task { node, value: merged(node).unwrap_or(node) });
+        for (id, node) in nodes.iter().enumerate() {
+            let is_merged = tasks.iter().any(|task| task.value == id);
+            if node.layer != Layer::Input && !is_merged {
+                tasks.push(Task { node: id, value: merged(id).unwrap_or(id) });
             }
         }
         let reads = |task: &Task, id: usize| nodes[task.node].inputs.contains(&NodeId(id));

@@ -4,7 +4,8 @@
 //!
 //! With NHWC memory the taps of one kernel row are a contiguous run of `kernel_bands · channels` numbers, and the
 //! runs of neighbouring outputs overlap: no im2col. A tile of `P` rows by `V` vectors stays in registers over the
-//! whole sum; a row of `a` is broadcast, `b` is loaded once per tile. Tiles: 6x4, 12x2, 16x1 vectors of 16 lanes;
+//! whole sum; a row of `a` is broadcast, `b` is loaded once per tile; a mask covers
+//! what fills no vector. Tiles: 6x4, 12x2, 16x1 vectors of 16 lanes;
 //! 3x4, 6x2, 12x1 of 8 lanes.
 
 use super::Path;
@@ -88,12 +89,12 @@ impl WithSimd for Whole {
             // SAFETY: `column < columns`, and `multiply` checked the extents of the whole product.
             unsafe {
                 column += match left / lanes {
-                    4.. if lanes == 16 => self.columns::<S, 6, 4>(simd, column),
-                    4.. if lanes == 8 => self.columns::<S, 3, 4>(simd, column),
-                    2.. if lanes == 16 => self.columns::<S, 12, 2>(simd, column),
-                    2.. if lanes == 8 => self.columns::<S, 6, 2>(simd, column),
-                    1.. => self.columns::<S, 12, 1>(simd, column),
-                    _ => self.last_columns(column),
+                    4.. if lanes == 16 => self.columns::<S, 6, 4, true>(simd, column),
+                    4.. if lanes == 8 => self.columns::<S, 3, 4, true>(simd, column),
+                    2.. if lanes == 16 => self.columns::<S, 12, 2, true>(simd, column),
+                    2.. if lanes == 8 => self.columns::<S, 6, 2, true>(simd, column),
+                    1.. => self.columns::<S, 12, 1, true>(simd, column),
+                    _ => self.columns::<S, 12, 1, false>(simd, column),
                 };
             }
         }
@@ -101,37 +102,42 @@ impl WithSimd for Whole {
 }
 
 impl Whole {
-    /// `V` vectors of columns, all rows; gives the number of columns done.
+    /// `V` vectors of columns (the last one may be partly filled), all rows; gives the number of columns done.
     #[inline(always)]
-    unsafe fn columns<S: Simd, const P: usize, const V: usize>(&self, simd: S, column: usize) -> usize {
+    unsafe fn columns<S: Simd, const P: usize, const V: usize, const FULL: bool>(
+        &self,
+        simd: S,
+        column: usize,
+    ) -> usize {
         let mut row = 0;
         // SAFETY: a tile is only taken where its rows and columns lie inside the checked product.
         unsafe {
             while row + P <= self.shape.rows {
-                self.tile::<S, P, V>(simd, row, column);
+                self.tile::<S, P, V, FULL>(simd, row, column);
                 row += P;
             }
             while row < self.shape.rows {
                 row += match self.shape.rows - row {
-                    8.. => self.tile::<S, 8, V>(simd, row, column),
-                    4.. => self.tile::<S, 4, V>(simd, row, column),
-                    2.. => self.tile::<S, 2, V>(simd, row, column),
-                    _ => self.tile::<S, 1, V>(simd, row, column),
+                    8.. => self.tile::<S, 8, V, FULL>(simd, row, column),
+                    4.. => self.tile::<S, 4, V, FULL>(simd, row, column),
+                    2.. => self.tile::<S, 2, V, FULL>(simd, row, column),
+                    _ => self.tile::<S, 1, V, FULL>(simd, row, column),
                 };
             }
         }
-        V * S::F32_LANES
+        (V * S::F32_LANES).min(self.shape.columns - column)
     }
 
     /// `P` rows by `V` vectors, summed in registers; gives `P`.
     #[inline(always)]
-    unsafe fn tile<S: Simd, const P: usize, const V: usize>(
+    unsafe fn tile<S: Simd, const P: usize, const V: usize, const FULL: bool>(
         &self,
         simd: S,
         row: usize,
         column: usize,
     ) -> usize {
         let Product { depth, segments, a: strides, b_step, b_segment, c_row, .. } = self.shape;
+        let mask = simd.mask_between_m32s(0, (self.shape.columns - column).min(S::F32_LANES) as u32);
         let mut sums = [[simd.splat_f32s(0.0); V]; P];
         // SAFETY: rows `row..row + P` and columns `column..column + V · lanes` lie inside the product whose extents
         // `multiply` checked; unaligned loads and stores are used throughout.
@@ -147,7 +153,12 @@ impl Whole {
                 for _ in 0..depth {
                     let mut weights = [simd.splat_f32s(0.0); V];
                     for (v, weight) in weights.iter_mut().enumerate() {
-                        *weight = b.add(v * S::F32_LANES).cast::<S::f32s>().read_unaligned();
+                        let b = b.add(v * S::F32_LANES);
+                        *weight = if FULL {
+                            b.cast::<S::f32s>().read_unaligned()
+                        } else {
+                            simd.mask_load_ptr_f32s(mask, b)
+                        };
                     }
                     for r in 0..P {
                         let x = simd.splat_f32s(*a[r / 3].add((r % 3) * strides.row));
@@ -163,37 +174,21 @@ impl Whole {
             }
             for (r, sums) in sums.iter().enumerate() {
                 for (v, &sum) in sums.iter().enumerate() {
-                    let c = self.c.add((row + r) * c_row + column + v * S::F32_LANES).cast::<S::f32s>();
-                    let sum = match self.write {
-                        Write::Replace => sum,
-                        Write::Add => simd.add_f32s(c.read_unaligned(), sum),
+                    let c = self.c.add((row + r) * c_row + column + v * S::F32_LANES);
+                    let old = match self.write {
+                        Write::Replace => simd.splat_f32s(0.0),
+                        Write::Add if FULL => c.cast::<S::f32s>().read_unaligned(),
+                        Write::Add => simd.mask_load_ptr_f32s(mask, c),
                     };
-                    c.write_unaligned(sum);
+                    let sum = simd.add_f32s(old, sum);
+                    if FULL {
+                        c.cast::<S::f32s>().write_unaligned(sum);
+                    } else {
+                        simd.mask_store_ptr_f32s(mask, c, sum);
+                    }
                 }
             }
         }
         P
-    }
-
-    /// The columns that fill no vector, one sum each; gives how many.
-    unsafe fn last_columns(&self, column: usize) -> usize {
-        let Product { rows, columns, depth, segments, a: strides, b_step, b_segment, c_row } = self.shape;
-        for row in 0..rows {
-            for j in column..columns {
-                let mut sum = 0.0;
-                // SAFETY: every index is below the extents that `multiply` checked.
-                unsafe {
-                    for s in 0..segments {
-                        for k in 0..depth {
-                            sum += *self.a.add(row * strides.row + k * strides.step + s * strides.segment)
-                                * *self.b.add(k * b_step + s * b_segment + j);
-                        }
-                    }
-                    let c = self.c.add(row * c_row + j);
-                    *c = if self.write == Write::Add { *c + sum } else { sum };
-                }
-            }
-        }
-        columns - column
     }
 }

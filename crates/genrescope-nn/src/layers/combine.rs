@@ -29,7 +29,7 @@ pub struct Concat {
 /// The same numbers read as another shape.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reshape {
-    /// The new extents.
+    /// The new extents; one of them may be 0, for what the others leave.
     pub shape: Shape,
 }
 
@@ -120,8 +120,10 @@ impl Op for Concat {
 impl Op for Reshape {
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, String> {
         let input = single(inputs)?;
-        if size(input) == size(self.shape) {
-            Ok(self.shape)
+        let known: usize = self.shape.iter().filter(|extent| **extent > 0).product();
+        let shape = self.shape.map(|extent| if extent == 0 { size(input) / known } else { extent });
+        if size(input) == size(shape) {
+            Ok(shape)
         } else {
             Err(format!("cannot read {input:?} as {:?}", self.shape))
         }

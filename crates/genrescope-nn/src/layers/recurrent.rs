@@ -286,26 +286,12 @@ impl Op for Lstm {
 
     fn backward(&self, pass: &Pass, gradients: Backward) {
         let Backward { inputs, weights, memo, d_output, d_inputs, d_weights, .. } = gradients;
-        let (steps, u, directions) = (inputs[0].shape[0], self.units, self.directions());
-        let width = directions * u;
+        let (steps, u) = (inputs[0].shape[0], self.units);
         let length = pass.samples * steps * 6 * u;
-        for direction in 0..directions {
+        for direction in 0..self.directions() {
             let scan = self.scan(pass, inputs[0], weights, direction);
             let records = &memo.numbers[direction * length..][..length];
-            let last = if direction == 1 { 0 } else { steps - 1 };
-            let mut d_gates = vec![0.0; pass.samples * steps * 4 * u];
-            for_groups(pass.samples, &mut d_gates, |range, part| {
-                let add_output = |sample: usize, step: usize, dh: &mut [f32]| {
-                    let row = match self.output {
-                        Output::Sequence => (range.start + sample) * steps + step,
-                        Output::Last if step == last => range.start + sample,
-                        Output::Last => return,
-                    };
-                    let d = &d_output[row * width + direction * u..][..u];
-                    dh.iter_mut().zip(d).for_each(|(dh, d)| *dh += d);
-                };
-                scan.backward(&records[scan.record(range.start, 0)..], add_output, part);
-            });
+            let d_gates = self.gate_gradients(pass, &scan, records, d_output);
             let per_sample = steps * 4 * u;
             let sums = sum_groups(pass.samples, (scan.inputs + u + 1) * 4 * u, |range, sums| {
                 let d_gates = &d_gates[range.start * per_sample..range.end * per_sample];
@@ -325,5 +311,28 @@ impl Op for Lstm {
                 matmul(d, wx, part, write);
             });
         }
+    }
+}
+
+impl Lstm {
+    /// Gradients of the gates of all samples, `[sample, step, 4 · units]`, from that of the layer's output.
+    fn gate_gradients(&self, pass: &Pass, scan: &Scan, records: &[f32], d_output: &[f32]) -> Vec<f32> {
+        let (steps, u) = (scan.steps, self.units);
+        let (width, offset) = (self.directions() * u, if scan.reverse { u } else { 0 });
+        let last = if scan.reverse { 0 } else { steps - 1 };
+        let mut d_gates = vec![0.0; pass.samples * steps * 4 * u];
+        for_groups(pass.samples, &mut d_gates, |range, part| {
+            let add_output = |sample: usize, step: usize, dh: &mut [f32]| {
+                let row = match self.output {
+                    Output::Sequence => (range.start + sample) * steps + step,
+                    Output::Last if step == last => range.start + sample,
+                    Output::Last => return,
+                };
+                let d = &d_output[row * width + offset..][..u];
+                dh.iter_mut().zip(d).for_each(|(dh, d)| *dh += d);
+            };
+            scan.backward(&records[scan.record(range.start, 0)..], add_output, part);
+        });
+        d_gates
     }
 }

@@ -1,29 +1,29 @@
 //! A small residual network of our own, for any number of frames.
 //!
-//! A stem and three residual blocks, each half as large in time and bands and twice as wide; then the mean over
-//! bands, and mean and maximum over time.
+//! Neighbouring bands enter as two channels; a stem and three residual blocks follow, each half as large in time and
+//! bands and twice as wide; then the mean over bands, and mean and maximum over time.
 
 use super::Input;
 use genrescope_nn::layers::{
-    Add, Axis, BatchNorm, Concat, Conv2d, Dense, Dropout, GlobalPool, Pool, PoolKind, Relu,
+    Add, Axis, BatchNorm, Concat, Conv2d, Dense, Dropout, GlobalPool, Pool, PoolKind, Relu, Reshape,
 };
 use genrescope_nn::{Graph, NodeId, ShapeError};
 
 const STEM_CHANNELS: usize = 16;
 const BLOCK_CHANNELS: [usize; 3] = [32, 64, 128];
 
-/// Batch norm → conv 3x3 16 → three blocks of 32, 64, 128 channels → pooling → dropout 0.4 → dense.
+/// Conv 3x3 16 over pairs of bands → three blocks of 32, 64, 128 channels → pooling → dropout 0.4 → dense.
 pub(super) fn residual(input: Input) -> Result<Graph, ShapeError> {
     let mut graph = Graph::new();
     let mel = graph.input("mel", [input.frames, input.bands, 1]);
     let mut node = graph.chain(
         mel,
         vec![
-            ("norm", BatchNorm::default().into()),
+            ("pairs", Reshape { shape: [0, input.bands / 2, 2] }.into()),
             ("stem.conv", Conv2d::same([3, 3], STEM_CHANNELS).into()),
             ("stem.norm", BatchNorm::default().into()),
             ("stem.relu", Relu.into()),
-            ("stem.pool", halve().into()),
+            ("stem.pool", Pool { kind: PoolKind::Average, size: [2, 1] }.into()),
         ],
     )?;
     for (index, channels) in BLOCK_CHANNELS.into_iter().enumerate() {
