@@ -98,13 +98,16 @@ pub(crate) fn run(arguments: &Arguments, talk: &Talk) -> Result<Ending> {
     let label = ModelLabel::from(&model);
     talk.detail(&format!("model {} ({}), {threads} threads", label.name, label.hash));
     let report = Report::open(arguments.output.as_deref(), arguments.style(), label)?;
-    let talk = talk.counting_to(inputs.len());
+    let count = inputs.len();
+    let talk = talk.counting_to(count);
     let events = crew::start(model, settings, inputs, threads)?;
-    Desk { report, talk, strict: arguments.strict, failed: 0, judged_s: 0.0, started: Instant::now() }.run(&events)
+    Desk { count, report, talk, strict: arguments.strict, failed: 0, judged_s: 0.0, started: Instant::now() }
+        .run(&events)
 }
 
 /// Where the crew's results come in.
 struct Desk {
+    count: usize,
     report: Report,
     talk: Talk,
     strict: bool,
@@ -118,10 +121,10 @@ impl Desk {
     fn run(mut self, events: &Receiver<Event>) -> Result<Ending> {
         let mut waiting = BTreeMap::new();
         let mut next = 0;
-        for event in events {
-            match event {
+        while next < self.count {
+            match events.recv()? {
                 Event::Done(number, entry) => drop(waiting.insert(number, entry)),
-                Event::Interrupted => return self.interrupted(waiting),
+                Event::Interrupted => return self.interrupted(&waiting),
             }
             while let Some(entry) = waiting.remove(&next) {
                 next += 1;
@@ -154,12 +157,13 @@ impl Desk {
         self.report.finish()?;
         let elapsed_s = self.started.elapsed().as_secs_f64();
         let ratio = self.judged_s / elapsed_s;
-        self.talk.detail(&format!("{:.1} s of audio in {elapsed_s:.2} s: {ratio:.0} × real time", self.judged_s));
+        self.talk
+            .detail(&format!("{:.1} s of audio in {elapsed_s:.2} s: {ratio:.0} × real time", self.judged_s));
         Ok(if self.failed > 0 { Ending::SomeFailed } else { Ending::Fine })
     }
 
     /// What is finished is kept, also where an earlier input is not.
-    fn interrupted(mut self, waiting: BTreeMap<usize, Entry>) -> Result<Ending> {
+    fn interrupted(mut self, waiting: &BTreeMap<usize, Entry>) -> Result<Ending> {
         for entry in waiting.values() {
             self.take(entry)?;
         }

@@ -30,7 +30,7 @@ struct Work {
     next: AtomicUsize,
 }
 
-/// Starts up to `threads` threads on the inputs. The receiver ends when all is done.
+/// Starts up to `threads` threads on the inputs; there will be one [`Event::Done`] for each.
 pub(crate) fn start(
     model: Model,
     settings: Settings,
@@ -42,7 +42,12 @@ pub(crate) fn start(
     let workers = threads.min(inputs.len()).max(1);
     let threads_each = threads / workers;
     let decoding = if threads_each > 1 { Decoding::Ahead } else { Decoding::Inline };
-    let work = Arc::new(Work { model, settings: Settings { decoding, ..settings }, inputs, next: AtomicUsize::new(0) });
+    let work = Arc::new(Work {
+        model,
+        settings: Settings { decoding, ..settings },
+        inputs,
+        next: AtomicUsize::new(0),
+    });
     for _ in 0..workers {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads_each).build();
         let pool = pool.context("threads cannot be started")?;
@@ -87,7 +92,8 @@ impl Work {
         let sample_rate_hz = self.model.header.front_end.sample_rate_hz;
         let classify = || classify(&self.model, source.open(sample_rate_hz)?, &self.settings);
         let mut prediction = catch_unwind(AssertUnwindSafe(classify)).unwrap_or_else(|_| {
-            let message = format!("{}: this file makes the decoder fail; convert it to another format", input.name);
+            let message =
+                format!("{}: this file makes the decoder fail; convert it to another format", input.name);
             Err(Error::new(ErrorKind::Corrupt, message))
         })?;
         prediction.warnings.extend(input.warning());

@@ -69,7 +69,8 @@ fn expand(path: PathBuf) -> Vec<Input> {
     let found = audio_files(&path);
     if found.is_empty() {
         let name = path.to_string_lossy().into_owned();
-        let message = format!("{name}: no audio files in this folder; name a file to have it tried whatever its name");
+        let message =
+            format!("{name}: no audio files in this folder; name a file to have it tried whatever its name");
         return vec![Input { name, source: Err(Error::new(ErrorKind::NotFound, message)) }];
     }
     found.into_iter().map(|entry| entry.map_or_else(|error| unreadable(&path, error), Input::file)).collect()
@@ -78,7 +79,9 @@ fn expand(path: PathBuf) -> Vec<Input> {
 /// The message of a folder's entry begins with the entry's path.
 fn unreadable(folder: &Path, error: Error) -> Input {
     let message = error.to_string();
-    let name = message.split_once(": ").map_or_else(|| folder.to_string_lossy().into_owned(), |(path, _)| path.to_owned());
+    let name = message
+        .split_once(": ")
+        .map_or_else(|| folder.to_string_lossy().into_owned(), |(path, _)| path.to_owned());
     Input { name, source: Err(error) }
 }
 

@@ -39,12 +39,9 @@ struct Record<'a> {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Ending> {
     let model = models::load(arguments.model.as_deref())?;
-    let record = Record {
-        hash: model.hash(),
-        parameters: model.parameter_count(),
-        trainable: model.trainable_count(),
-        header: &model.header,
-    };
+    let counts = model.parameter_counts();
+    let (parameters, trainable) = (counts.all, counts.trainable);
+    let record = Record { hash: model.hash(), parameters, trainable, header: &model.header };
     print(&if arguments.json { serde_json::to_string_pretty(&record)? + "\n" } else { text(&record, &model) })
 }
 
@@ -54,12 +51,27 @@ fn text(record: &Record, model: &Model) -> String {
     let rows = [
         ("name", header.name.clone()),
         ("hash", record.hash.to_owned()),
-        ("network", format!("{}, {} parameters ({} trainable)", header.network, record.parameters, record.trainable)),
+        (
+            "network",
+            format!("{}, {} parameters ({} trainable)", header.network, record.parameters, record.trainable),
+        ),
         ("patch", format!("{} frames = {:.2} s, {length}", header.patch_frames, header.patch_s())),
         ("genres", header.genres.join(", ")),
         ("audio", format!("{} Hz mono", front_end.sample_rate_hz)),
-        ("spectrogram", format!("{} mel bands, every {:.1} ms", front_end.mel_bands, 1000.0 * front_end.frame_period_s())),
-        ("trained on", format!("{}, {} tracks, {} epochs, seed {}", header.trained_on.data, header.trained_on.tracks, header.trained_on.epochs, header.trained_on.seed)),
+        (
+            "spectrogram",
+            format!("{} mel bands, every {:.1} ms", front_end.mel_bands, 1000.0 * front_end.frame_period_s()),
+        ),
+        (
+            "trained on",
+            format!(
+                "{}, {} tracks, {} epochs, seed {}",
+                header.trained_on.data,
+                header.trained_on.tracks,
+                header.trained_on.epochs,
+                header.trained_on.seed
+            ),
+        ),
         ("licence", header.licence.clone()),
         ("commit", header.commit.clone()),
     ];

@@ -60,7 +60,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending> {
 pub(crate) fn load(choice: Option<&Path>) -> Result<Model> {
     let embedded = Model::embedded()?;
     match choice {
-        Some(name) if name != Path::new("default") && name != Path::new(&embedded.header.name) => from_file(name),
+        Some(name) if name != Path::new("default") && name != Path::new(&embedded.header.name) => {
+            from_file(name)
+        }
         _ => Ok(embedded),
     }
 }
@@ -99,6 +101,9 @@ fn table(rows: &[Row]) -> Result<String> {
         text += &format!("{:<12} {:>10} {input:>9}   {}\n", row.name, row.trainable, row.source);
     }
     let header = Model::embedded()?.header;
-    text += &format!("\nthe model inside: {} (network {}); more by `genrescope inspect`\n", header.name, header.network);
+    text += &format!(
+        "\nthe model inside: {} (network {}); more by `genrescope inspect`\n",
+        header.name, header.network
+    );
     Ok(text)
 }

@@ -64,7 +64,8 @@ impl Report {
 
     fn written(&self, entry: &Entry) -> String {
         let detail = self.style.detail;
-        let between = |first: &'static str, others: &'static str| if self.entries == 0 { first } else { others };
+        let between =
+            |first: &'static str, others: &'static str| if self.entries == 0 { first } else { others };
         match self.style.format {
             Format::Text if detail == Detail::Segments && entry.outcome.is_ok() => {
                 between("", "\n").to_owned() + &text::entry(entry, &self.model, &self.layout)
@@ -95,7 +96,8 @@ fn layout(style: &Style, sink: &Sink) -> Layout {
     let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
     let seen = terminal && !set("NO_COLOR") && !dumb;
     let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-    let size = || console::Term::stdout().size_checked().filter(|_| terminal).map(|(_, columns)| columns.into());
+    let size =
+        || console::Term::stdout().size_checked().filter(|_| terminal).map(|(_, columns)| columns.into());
     Layout {
         width: columns.or_else(size).unwrap_or(80),
         colour: if seen { Colour::Ansi } else { Colour::Plain },
@@ -139,7 +141,9 @@ impl Sink {
     fn write(&mut self, text: &str) -> Result<()> {
         let bytes = text.as_bytes();
         match self {
-            Self::Stdout(stdout) => stdout.write_all(bytes).and_then(|()| stdout.flush()).context("standard output"),
+            Self::Stdout(stdout) => {
+                stdout.write_all(bytes).and_then(|()| stdout.flush()).context("standard output")
+            }
             Self::InPlace(place, file) => file.write_all(bytes).with_context(|| cannot_write(place)),
             Self::Staged(staged) => staged.file.write_all(bytes).with_context(|| cannot_write(&staged.place)),
         }

@@ -105,6 +105,11 @@ impl Model {
         &self.network
     }
 
+    /// How many numbers the network holds.
+    pub fn parameter_counts(&self) -> zoo::ParameterCounts {
+        zoo::ParameterCounts::from(&self.network)
+    }
+
     /// The smallest number of frames, at least `frames`, that the network takes.
     pub fn fitting_frames(&self, frames: usize) -> usize {
         let nominal = self.header.patch_frames;
