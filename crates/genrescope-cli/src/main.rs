@@ -4,6 +4,7 @@
 mod bench;
 mod classify;
 mod crew;
+mod evaluate;
 mod exit;
 mod inputs;
 mod inspect;
@@ -11,6 +12,8 @@ mod manual;
 mod models;
 mod output;
 mod talk;
+mod train;
+mod training_progress;
 
 use clap::{Parser, Subcommand};
 use talk::Talk;
@@ -35,6 +38,8 @@ Examples:
 #[derive(Subcommand)]
 enum Command {
     Classify(classify::Arguments),
+    Train(train::Args),
+    Evaluate(evaluate::Args),
     Models(models::Arguments),
     Inspect(inspect::Arguments),
     Bench(bench::Arguments),
@@ -47,6 +52,8 @@ fn main() -> std::process::ExitCode {
     let talk = Talk::new(&cli.talk);
     let outcome = match cli.command {
         Command::Classify(arguments) => classify::run(&arguments, &talk),
+        Command::Train(arguments) => train::run(&arguments, &talk),
+        Command::Evaluate(arguments) => evaluate::run(&arguments, &talk),
         Command::Models(arguments) => models::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),

@@ -38,6 +38,11 @@ impl Talk {
         Self { loudness, bar: ProgressBar::hidden() }
     }
 
+    /// Whether progress is unwanted.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.loudness == Loudness::Quiet
+    }
+
     /// Shows how many of `count` inputs are done; only on a terminal, and only where there is something to wait for.
     pub(crate) fn counting_to(&self, count: usize) -> Self {
         let mut talk = Self { loudness: self.loudness, bar: ProgressBar::hidden() };

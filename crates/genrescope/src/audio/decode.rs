@@ -1,6 +1,7 @@
 //! Container and codec → mono packets at the rate of the file.
 
 use std::io::ErrorKind as IoKind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use symphonia::core::codecs::audio::well_known::{CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3};
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
@@ -54,9 +55,9 @@ impl Decoder {
         let stream = MediaSourceStream::new(source, Default::default());
         let limit = Limit::Maximum(MAX_TAG_BYTES);
         let tags = MetadataOptions::default().limit_tag_bytes(limit).limit_visual_bytes(limit);
-        let container = symphonia::default::get_probe()
-            .probe(&Hint::new(), stream, Default::default(), tags)
-            .map_err(unreadable)?;
+        let probe = symphonia::default::get_probe();
+        let container =
+            guarded(|| probe.probe(&Hint::new(), stream, Default::default(), tags)).map_err(unreadable)?;
         let track = PlayedTrack::first(&*container)?;
         Ok(Self { container, track, planes: Vec::new(), decoded_packets: 0, damage: Damage::default() })
     }
@@ -75,7 +76,7 @@ impl Decoder {
     pub(super) fn next_packet(&mut self, mono: &mut Vec<f32>) -> Result<Option<u32>> {
         mono.clear();
         let Some(packet) = self.read_packet()? else { return Ok(None) };
-        match self.track.codec.decode(&packet) {
+        match guarded(|| self.track.codec.decode(&packet)) {
             Ok(audio) => {
                 self.track.rate_hz = checked_rate(audio.spec().rate())?;
                 checked_channels(audio.num_planes())?;
@@ -94,7 +95,7 @@ impl Decoder {
     fn read_packet(&mut self) -> Result<Option<Packet>> {
         let mut errors = 0;
         loop {
-            match self.container.next_packet() {
+            match guarded(|| self.container.next_packet()) {
                 Ok(Some(packet)) if packet.track_id == self.track.id => return Ok(Some(packet)),
                 Ok(Some(_)) => (),
                 Ok(None) => return Ok(None),
@@ -132,8 +133,9 @@ impl PlayedTrack {
         checked_channels(parameters.channels.as_ref().map_or(1, |c| c.count()))?;
         let trim = Trim::of(track);
         let options = AudioDecoderOptions::default().gapless(matches!(trim, Trim::Codec));
-        let codec =
-            symphonia::default::get_codecs().make_audio_decoder(parameters, &options).map_err(unreadable)?;
+        let codecs = symphonia::default::get_codecs();
+        let codec = guarded(|| codecs.make_audio_decoder(parameters, &options)).map_err(unreadable)?;
+        // A codec without a rate here has it in its packets.
         let rate_hz = parameters.sample_rate.map_or(Ok(*SAMPLE_RATES_HZ.start()), checked_rate)?;
         Ok(Self { id: track.id, codec, time_base: track.time_base, rate_hz, trim })
     }
@@ -157,6 +159,12 @@ impl Trim {
         mono.truncate(mono.len().saturating_sub(end as usize));
         mono.drain(..mono.len().min(packet.trim_start.get() as usize));
     }
+}
+
+/// Runs the decoding library: should it panic over damaged bytes, that is one more way to say that they are damaged.
+fn guarded<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+    let gave_up = |_| Err(Fault::DecodeError("the decoder gave up"));
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(gave_up)
 }
 
 /// Mean of the channels: `[channels][samples]` → `[samples]`.

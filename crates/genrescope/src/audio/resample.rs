@@ -37,7 +37,7 @@ impl Resampler {
     }
 
     /// The rate it was made for, Hz.
-    pub(super) fn from_hz(&self) -> u32 {
+    pub(super) fn input_rate_hz(&self) -> u32 {
         self.from_hz
     }
 

@@ -150,7 +150,7 @@ impl AudioStream {
 
     /// Appends the packet at our rate. A stream may change its rate on the way (chained files): then a new resampler.
     fn resample(&mut self, rate_hz: u32, block: &mut Vec<f32>) -> Result<()> {
-        if self.resampler.as_ref().is_none_or(|r| r.from_hz() != rate_hz) {
+        if self.resampler.as_ref().is_none_or(|r| r.input_rate_hz() != rate_hz) {
             let fresh = Resampler::new(rate_hz, self.sample_rate_hz)?;
             if let Some(old) = self.resampler.replace(fresh) {
                 old.finish(block);

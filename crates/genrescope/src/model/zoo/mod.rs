@@ -28,6 +28,8 @@ pub struct Architecture {
     pub source: &'static str,
     /// Whether it takes any number of frames, or only those that it was built for.
     pub any_length: bool,
+    /// Fewest frames that a network of any length takes.
+    pub minimum_frames: usize,
     /// The input that its source publishes.
     pub published: Input,
     build: fn(Input) -> Result<Graph, ShapeError>,
@@ -79,6 +81,7 @@ pub const ARCHITECTURES: [Architecture; 5] = [
         family: "shallow",
         source: SHALLOW,
         any_length: false,
+        minimum_frames: 2,
         published: TEN_SECONDS,
         build: shallow::v_kernel,
     },
@@ -87,6 +90,7 @@ pub const ARCHITECTURES: [Architecture; 5] = [
         family: "shallow",
         source: SHALLOW,
         any_length: false,
+        minimum_frames: 2,
         published: TEN_SECONDS,
         build: shallow::v_kernel_l2,
     },
@@ -95,6 +99,7 @@ pub const ARCHITECTURES: [Architecture; 5] = [
         family: "shallow",
         source: SHALLOW,
         any_length: true,
+        minimum_frames: 2,
         published: TEN_SECONDS,
         build: shallow::crnn,
     },
@@ -103,6 +108,7 @@ pub const ARCHITECTURES: [Architecture; 5] = [
         family: "shallow",
         source: SHALLOW,
         any_length: true,
+        minimum_frames: 2,
         published: TEN_SECONDS,
         build: shallow::bicrnn,
     },
@@ -111,6 +117,7 @@ pub const ARCHITECTURES: [Architecture; 5] = [
         family: "genrescope",
         source: "Genrescope: a small residual network, after He, Zhang, Ren, Sun: Deep residual learning, CVPR 2016",
         any_length: true,
+        minimum_frames: 8,
         published: Input { frames: 128, bands: 128, genres: 10 },
         build: residual::residual,
     },
@@ -154,6 +161,20 @@ mod tests {
                 let other = if architecture.any_length { frames / 2 } else { frames };
                 let patch = vec![0.1; other * 128];
                 assert_eq!(network.infer(&[&patch], 1, other).unwrap().len(), 10, "{}", architecture.name);
+                if architecture.any_length {
+                    let shortest = architecture.minimum_frames;
+                    assert!(
+                        network.infer(&[&vec![0.1; shortest * 128]], 1, shortest).is_ok(),
+                        "{}",
+                        architecture.name
+                    );
+                    let shorter = shortest - 1;
+                    assert!(
+                        network.infer(&[&vec![0.1; shorter * 128]], 1, shorter).is_err(),
+                        "{}",
+                        architecture.name
+                    );
+                }
                 let longer = network.infer(&[&vec![0.1; 2 * frames * 128]], 1, 2 * frames);
                 assert_eq!(longer.is_ok(), architecture.any_length, "{}", architecture.name);
             }

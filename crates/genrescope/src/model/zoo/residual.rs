@@ -1,7 +1,7 @@
 //! A small residual network of our own, for any number of frames.
 //!
-//! Neighbouring bands enter as two channels; a stem and three residual blocks follow, each half as large in time and
-//! bands and twice as wide; then the mean over bands, and mean and maximum over time.
+//! Neighbouring bands enter as two channels; a stem and three residual blocks follow, each twice as wide as
+//! the one before and half as large in time and bands; then the mean over bands, and mean and maximum over time.
 
 use super::Input;
 use genrescope_nn::layers::{
@@ -27,6 +27,13 @@ pub(super) fn residual(input: Input) -> Result<Graph, ShapeError> {
         ],
     )?;
     for (index, channels) in BLOCK_CHANNELS.into_iter().enumerate() {
+        if index > 0 {
+            node = graph.add(
+                &format!("pool{index}"),
+                Pool { kind: PoolKind::Average, size: [2, 2] },
+                &[node],
+            )?;
+        }
         node = block(&mut graph, node, &format!("block{}", index + 1), channels)?;
     }
     let steps = graph.add("bands", GlobalPool { kind: PoolKind::Average, axis: Axis::Bands }, &[node])?;
@@ -40,7 +47,7 @@ pub(super) fn residual(input: Input) -> Result<Graph, ShapeError> {
     Ok(graph)
 }
 
-/// relu(norm(conv(relu(norm(conv x)))) + conv1x1 x), then halved.
+/// relu(norm(conv(relu(norm(conv x)))) + conv1x1 x).
 fn block(graph: &mut Graph, from: NodeId, name: &str, channels: usize) -> Result<NodeId, ShapeError> {
     let named = |part: &str| format!("{name}.{part}");
     let body = graph.chain(
@@ -55,9 +62,5 @@ fn block(graph: &mut Graph, from: NodeId, name: &str, channels: usize) -> Result
     )?;
     let shortcut = graph.add(&named("shortcut"), Conv2d::same([1, 1], channels), &[from])?;
     let sum = graph.add(&named("sum"), Add, &[body, shortcut])?;
-    graph.chain(sum, vec![(&named("relu2"), Relu.into()), (&named("pool"), halve().into())])
-}
-
-fn halve() -> Pool {
-    Pool { kind: PoolKind::Average, size: [2, 2] }
+    graph.add(&named("relu2"), Relu, &[sum])
 }

@@ -1,0 +1,102 @@
+//! How training looks while it runs: a bar on a terminal, else one line an epoch, both on stderr.
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use genrescope::train::Progress;
+use genrescope::train::history::Epoch;
+use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
+
+use crate::talk::Talk;
+
+/// Shows the events of training runs.
+pub(crate) struct TrainingProgress {
+    quiet: bool,
+    bar: ProgressBar,
+    /// When the run began, and after which epoch.
+    begun: (Instant, usize),
+    epoch_begun: Instant,
+    samples: usize,
+}
+
+impl TrainingProgress {
+    pub(crate) fn new(talk: &Talk) -> Self {
+        let quiet = talk.is_quiet();
+        let bar = ProgressBar::no_length();
+        if quiet {
+            bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
+        }
+        let style = ProgressStyle::with_template("{prefix} [{bar:24}] {pos}/{len} {msg}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
+        let now = Instant::now();
+        Self { quiet, bar, begun: (now, 0), epoch_begun: now, samples: 0 }
+    }
+
+    pub(crate) fn show(&mut self, event: &Progress) {
+        match *event {
+            Progress::Read { tracks, skipped } => {
+                self.line(&format!("{tracks} tracks read, {} skipped", skipped.len()));
+                skipped.iter().for_each(|file| self.line(&format!("skipped {}", file.error)));
+            }
+            Progress::Begin { tracks, valid_tracks, trainable, epochs_done, epochs } => {
+                let goes_on = if epochs_done > 0 {
+                    format!(", going on behind epoch {epochs_done}")
+                } else {
+                    String::new()
+                };
+                self.line(&format!("{tracks} tracks to learn from, {valid_tracks} to choose by; {trainable} trained parameters; {epochs} epochs{goes_on}"));
+                self.begun = (Instant::now(), epochs_done);
+                self.epoch_begun = Instant::now();
+            }
+            Progress::Step { epoch, step, steps, samples, loss, accuracy } => {
+                self.samples = samples;
+                self.bar.set_prefix(format!("epoch {epoch}"));
+                self.bar.set_length(steps as u64);
+                self.bar.set_position(step as u64);
+                self.bar.set_message(format!(
+                    "loss {loss:.3} accuracy {:.1} % {:.0} samples/s",
+                    100.0 * accuracy,
+                    self.speed()
+                ));
+            }
+            Progress::Epoch { row, epochs } => {
+                self.line(&self.summary(row, epochs));
+                self.epoch_begun = Instant::now();
+            }
+            _ => {}
+        }
+    }
+
+    fn speed(&self) -> f64 {
+        self.samples as f64 / self.epoch_begun.elapsed().as_secs_f64().max(1e-9)
+    }
+
+    fn summary(&self, row: &Epoch, epochs: usize) -> String {
+        let valid = row.valid_loss.zip(row.valid_accuracy);
+        let valid = valid.map(|(loss, accuracy)| format!(" | valid {loss:.3} {:.1} %", 100.0 * accuracy));
+        let done = row.epoch.saturating_sub(self.begun.1).max(1);
+        let left = self.begun.0.elapsed().mul_f64((epochs.saturating_sub(row.epoch)) as f64 / done as f64);
+        format!(
+            "epoch {}/{epochs} | loss {:.3} accuracy {:.1} %{} | {:.0} samples/s | {} left",
+            row.epoch,
+            row.train_loss,
+            100.0 * row.train_accuracy,
+            valid.unwrap_or_default(),
+            self.speed(),
+            HumanDuration(Duration::from_secs(left.as_secs())),
+        )
+    }
+
+    /// One line that stays, above the bar when there is one.
+    pub(crate) fn line(&self, text: &str) {
+        if self.quiet {
+            return;
+        }
+        if self.bar.is_hidden() {
+            // A closed stderr must not end the training.
+            let _ = writeln!(std::io::stderr(), "{text}");
+        } else {
+            self.bar.println(text);
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! The same sound from any format, rate, channel count and kind of reader is the same sound.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+
+use genrescope::audio::{AudioStream, Waveform, audio_files};
+use genrescope::features::{FrontEnd, MelFrames, mel_spectrogram};
+use genrescope::{ErrorKind, Result};
+use support::{TempFolder, WavSample, assert_all_close, assert_refused, recording, sound, wav};
+
+/// The recordings in `tests/audio`, made by `reference/make_audio.py`, with the bound of [`difference_db`].
+const RECORDINGS: [(&str, f64); 4] = [
+    ("mono_22050.flac", 0.05),
+    ("stereo_44100.ogg", 0.5),
+    ("stereo_44100.mp3", 0.5),
+    ("mono_22050_vbr.mp3", 0.5),
+];
+const RATE_HZ: u32 = 22_050;
+const SAMPLES: usize = 33_075; // 1.5 s
+
+fn mel(samples: Vec<f32>) -> MelFrames {
+    let front_end = FrontEnd { frame_step: 1.0, ..FrontEnd::default() };
+    mel_spectrogram(&Waveform { samples, sample_rate_hz: RATE_HZ }, &front_end).unwrap()
+}
+
+/// Mean |difference| of the log-mel cells within 40 dB of the loudest, dB.
+fn difference_db(actual: &MelFrames, expected: &MelFrames) -> f64 {
+    assert_eq!(actual.frames(), expected.frames());
+    let loudest = expected.power.iter().copied().fold(0.0, f32::max);
+    let audible = actual.power.iter().zip(&expected.power).filter(|(_, e)| **e > 1e-4 * loudest);
+    let differences: Vec<f64> = audible.map(|(a, e)| f64::from(10.0 * (a / e).log10()).abs()).collect();
+    differences.iter().sum::<f64>() / differences.len() as f64
+}
+
+fn decode_all(mut stream: AudioStream) -> Result<(Vec<f32>, Vec<String>)> {
+    let mut samples = Vec::new();
+    while let Some(block) = stream.next_block()? {
+        assert!(!block.is_empty());
+        samples.extend(block);
+    }
+    Ok((samples, stream.warnings().to_vec()))
+}
+
+fn open(path: &Path) -> AudioStream {
+    AudioStream::open(path, RATE_HZ).unwrap()
+}
+
+#[test]
+fn flac_ogg_and_mp3_have_the_length_and_the_log_mel_of_the_original() {
+    let original = mel(sound(RATE_HZ, SAMPLES, 0.001));
+    for (name, bound_db) in RECORDINGS {
+        let (samples, warnings) = decode_all(open(&recording(name))).unwrap();
+        assert_eq!((samples.len(), warnings), (SAMPLES, vec![]), "{name}");
+        let found_db = difference_db(&mel(samples), &original);
+        assert!(found_db < bound_db, "{name}: {found_db} dB");
+    }
+}
+
+#[test]
+fn flac_is_lossless() {
+    let decoded = Waveform::decode(&recording("mono_22050.flac"), RATE_HZ).unwrap();
+    let one_step = 1.01 / 32_768.0; // the encoder's input was cut to 16 bits
+    assert_all_close(&decoded.samples, &sound(RATE_HZ, SAMPLES, 0.001), one_step, 0.0);
+}
+
+#[test]
+fn an_mp3_without_a_length_in_its_header_is_not_cut() {
+    let samples = Waveform::decode(&recording("no_tag_44100_vbr.mp3"), RATE_HZ).unwrap().samples;
+    let (encoder_delay, last_packets) = (1105 / 2, 2 * 1152 / 2);
+    assert!((SAMPLES + encoder_delay..=SAMPLES + encoder_delay + last_packets).contains(&samples.len()));
+}
+
+#[test]
+fn a_reader_that_cannot_seek_gives_the_same_samples_as_the_file() {
+    let names = RECORDINGS.map(|(name, _)| name);
+    for name in names.into_iter().chain(["no_tag_44100_vbr.mp3"]) {
+        let path = recording(name);
+        let reader = Box::new(fs::File::open(&path).unwrap());
+        let piped = AudioStream::from_reader(reader, "stdin", RATE_HZ).unwrap();
+        assert_eq!(decode_all(piped).unwrap(), decode_all(open(&path)).unwrap(), "{name}");
+    }
+}
+
+#[test]
+fn equal_channels_are_the_mono_sound() {
+    let (folder, samples) = (TempFolder::new(), sound(RATE_HZ, 5000, 0.1));
+    for channels in [1, 2, 3, 6] {
+        let path = folder.file("x.wav", &wav(&samples, RATE_HZ, channels, WavSample::Float32));
+        let decoded = Waveform::decode(&path, RATE_HZ).unwrap();
+        assert_all_close(&decoded.samples, &samples, 1e-7, 1e-6);
+    }
+}
+
+#[test]
+fn wav_is_exact_to_its_own_precision() {
+    let (folder, samples) = (TempFolder::new(), sound(RATE_HZ, 5000, 0.1));
+    for (format, step) in [(WavSample::Int16, 0.51 / 32_768.0), (WavSample::Float32, 0.0)] {
+        let path = folder.file("x.wav", &wav(&samples, RATE_HZ, 1, format));
+        assert_all_close(&Waveform::decode(&path, RATE_HZ).unwrap().samples, &samples, step, 0.0);
+    }
+}
+
+#[test]
+fn every_sample_rate_gives_the_same_log_mel_and_length() {
+    let (folder, original) = (TempFolder::new(), mel(sound(RATE_HZ, SAMPLES, 0.0)));
+    for rate_hz in [16_000, 32_000, 44_100, 48_000, 88_200, 96_000, 192_000] {
+        let samples = sound(rate_hz, (1.5 * f64::from(rate_hz)) as usize, 0.0);
+        let path = folder.file("x.wav", &wav(&samples, rate_hz, 1, WavSample::Float32));
+        let decoded = Waveform::decode(&path, RATE_HZ).unwrap().samples;
+        assert_eq!(decoded.len(), SAMPLES, "{rate_hz} Hz");
+        let found_db = difference_db(&mel(decoded), &original);
+        assert!(found_db < 0.05, "{rate_hz} Hz: {found_db} dB");
+    }
+}
+
+#[test]
+fn chained_streams_of_other_rates_follow_each_other() {
+    let parts = ["stereo_44100.ogg", "mono_22050.ogg", "stereo_44100.ogg"].map(recording);
+    let expected: Vec<f32> = parts.iter().flat_map(|p| decode_all(open(p)).unwrap().0).collect();
+    let chain = parts.map(|part| fs::read(part).unwrap()).concat();
+    let folder = TempFolder::new();
+    let (found, warnings) = decode_all(open(&folder.file("chain.ogg", &chain))).unwrap();
+    assert_eq!((found.len(), warnings), (expected.len(), vec![]));
+    assert_all_close(&found, &expected, 1e-6, 0.0);
+}
+
+#[test]
+fn skipping_leaves_what_follows() {
+    let path = recording("stereo_44100.mp3");
+    let (whole, _) = decode_all(open(&path)).unwrap();
+    for from_s in [0.0, 0.01, 0.75, 1.49, 1.5, 100.0] {
+        let mut stream = open(&path);
+        stream.skip_to(from_s).unwrap();
+        let first = ((from_s * f64::from(RATE_HZ)).round() as usize).min(whole.len());
+        assert_eq!(decode_all(stream).unwrap().0, whole[first..], "from {from_s} s");
+    }
+    assert_refused(open(&path).skip_to(f64::NAN), ErrorKind::BadSettings, "stereo_44100.mp3");
+}
+
+#[test]
+fn impossible_samples_are_zero_with_a_warning() {
+    let mut samples = sound(RATE_HZ, 5000, 0.1);
+    samples[100] = f32::NAN;
+    samples[200] = f32::INFINITY;
+    samples[300] = -1e30;
+    let path = TempFolder::new();
+    let path = path.file("x.wav", &wav(&samples, RATE_HZ, 2, WavSample::Float32));
+    let (decoded, warnings) = decode_all(open(&path)).unwrap();
+    assert_eq!([decoded[100], decoded[200], decoded[300]], [0.0; 3]);
+    assert_eq!(warnings, ["3 samples that are no finite number were set to 0"]);
+}
+
+#[test]
+fn listing_a_folder_finds_its_audio_sorted_and_ends_in_spite_of_link_loops() {
+    let folder = TempFolder::new();
+    for name in ["b/two.MP3", "a/one.flac", "three.wav", "notes.txt", "a/deep/er/four.ogg"] {
+        folder.file(name, b"");
+    }
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(folder.path(), folder.path().join("a/loop")).unwrap();
+    let listed = audio_files(folder.path()).into_iter().map(Result::unwrap);
+    let expected = ["a/deep/er/four.ogg", "a/one.flac", "b/two.MP3", "three.wav"];
+    assert_eq!(listed.collect::<Vec<_>>(), expected.map(|name| folder.path().join(name)));
+}
+
+#[test]
+fn listing_reports_what_is_not_there_and_takes_a_named_file_as_it_is() {
+    let folder = TempFolder::new();
+    let mut missing = audio_files(&folder.path().join("gone"));
+    assert_eq!(missing.len(), 1);
+    assert_refused(missing.remove(0), ErrorKind::NotFound, "gone");
+    let named = folder.file("song.without-ending", b"");
+    assert_eq!(audio_files(&named).into_iter().map(Result::unwrap).collect::<Vec<_>>(), [named]);
+}

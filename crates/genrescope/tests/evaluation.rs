@@ -1,0 +1,154 @@
+//! Protocols from settings to `result.json`, on a made-up data set in the layout of `gtzan-mel`.
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use genrescope::ErrorKind;
+use genrescope::dataset::Dataset;
+use genrescope::evaluate::{EvaluateOptions, Event, Readings, ResultFile, evaluate};
+use genrescope::features::FrontEnd;
+use genrescope::model::Model;
+use genrescope::train::{Progress, Settings};
+
+const BANDS: usize = 16;
+const FRAMES: usize = 40;
+
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// An array file as NumPy writes it.
+fn npy(shape: &str, levels: &[u8]) -> Vec<u8> {
+    let mut header = format!("{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}");
+    while (header.len() + 11) % 64 != 0 {
+        header.push(' ');
+    }
+    header.push('\n');
+    let length = (header.len() as u16).to_le_bytes();
+    [b"\x93NUMPY\x01\x00".as_slice(), &length, header.as_bytes(), levels].concat()
+}
+
+/// Sixty tracks by thirty artists: metal sounds below, classical above.
+fn made_up(name: &str) -> PathBuf {
+    let data = folder(name);
+    let mut csv = "path,clip,genre,db_step,filtered_split,artist,artist_fold\n".to_owned();
+    for t in 0..60 {
+        let genre = ["metal", "classical"][t % 2];
+        let sounds = |cell: usize| (cell / FRAMES < BANDS / 2) == (t % 2 == 0);
+        let level =
+            |cell: usize| if sounds(cell) { 250 - (cell * 7 + t * 13) % 40 } else { 90 + (cell * t) % 60 };
+        let levels: Vec<u8> = (0..BANDS * FRAMES).map(|cell| level(cell) as u8).collect();
+        fs::create_dir_all(data.join(genre)).unwrap();
+        fs::write(data.join(format!("{genre}/{t}.npy")), npy("(16, 40)", &levels)).unwrap();
+        let split = ["train", "train", "valid", "test", ""][t / 12];
+        csv += &format!("{genre}/{t}.npy,c{t},{genre},0.3125,{split},{},{}\n", t / 2, t / 2 % 3 + 1);
+    }
+    fs::write(data.join("tracks.csv"), csv).unwrap();
+    data
+}
+
+fn settings(data: &Path, more: &[&str]) -> Settings {
+    let least = format!(
+        "[data]\nname = \"made up\"\npath = {:?}\n[features]\nmel_bands = 16\n\
+         [model]\nnetwork = \"residual\"\npatch_frames = 24\n\
+         [train]\nepochs = 8\nbatch_size = 8\n[augment]\nband_shift = 1\nband_mask_width = 2\nframe_mask_width = 4\n",
+        data.display().to_string()
+    );
+    Settings::parse(&least, &more.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>()).unwrap()
+}
+
+fn options(out: PathBuf) -> EvaluateOptions {
+    EvaluateOptions { out, commit: "abc".into(), fold: None, readings: None, other_results: vec![] }
+}
+
+/// The result, and how many trainings it took.
+fn counted(settings: &Settings, options: &EvaluateOptions) -> (Option<ResultFile>, usize) {
+    let mut trainings = 0;
+    let result = evaluate(settings, options, &mut |event| {
+        trainings += usize::from(matches!(event, Event::Training(Progress::Begin { .. })));
+    });
+    (result.unwrap(), trainings)
+}
+
+#[test]
+fn cross_validation_goes_on_where_it_stopped_and_measures_each_track_once() {
+    let data = made_up("cv-data");
+    let settings =
+        settings(&data, &["folds.protocol=cross_validation", "folds.k=3", "folds.learn=train+valid"]);
+    let options = options(folder("cv"));
+    let one = EvaluateOptions { fold: Some(2), ..options.clone() };
+    assert_eq!(counted(&settings, &one), (None, 1));
+    let (result, trainings) = counted(&settings, &options);
+    let result = result.unwrap();
+    assert_eq!(trainings, 2);
+    assert_eq!(result.pooled.tracks, 36);
+    assert_eq!(result.folds.iter().map(|fold| fold.train_tracks + fold.tracks).collect::<Vec<_>>(), [36; 3]);
+    assert!(result.pooled.accuracy_percent >= 90.0, "{result:?}");
+    assert_eq!((result.commit.as_str(), result.protocol.as_str()), ("abc", "cross_validation"));
+    assert_eq!(counted(&settings, &options), (Some(result.clone()), 0));
+    assert_eq!(ResultFile::read(&options.out.join("result.json")).unwrap(), result);
+}
+
+#[test]
+fn folds_of_other_settings_are_refused() {
+    let data = made_up("other-data");
+    let changes = ["folds.protocol=groups", "folds.k=2", "train.epochs=1"];
+    let options = EvaluateOptions { fold: Some(1), ..options(folder("other")) };
+    counted(&settings(&data, &changes), &options);
+    let other = settings(&data, &[&changes[..], &["seed=2"]].concat());
+    assert_eq!(evaluate(&other, &options, &mut |_| ()).unwrap_err().kind(), ErrorKind::BadSettings);
+}
+
+#[test]
+fn a_test_part_is_read_only_on_record_and_the_model_says_what_it_reached() {
+    let data = made_up("test-data");
+    let settings = settings(&data, &["train.epochs=2", "train.keep=best_loss"]);
+    let out = folder("test");
+    let unrecorded = options(out.clone());
+    assert_eq!(evaluate(&settings, &unrecorded, &mut |_| ()).unwrap_err().kind(), ErrorKind::BadSettings);
+    let path = out.join("readings.csv");
+    let readings = Readings { path: path.clone(), date: "2026-01-02".into(), what: "a, tried".into() };
+    let recorded = EvaluateOptions { readings: Some(readings), ..unrecorded };
+    let (result, _) = counted(&settings, &recorded);
+    counted(&settings, &recorded);
+    let result = result.unwrap();
+    let rows = format!(
+        "date,what,protocol,accuracy\n2026-01-02,\"a, tried\",filtered,{:.1}\n",
+        result.pooled.accuracy_percent
+    );
+    assert_eq!(fs::read_to_string(path).unwrap(), rows);
+    assert_eq!(
+        (result.folds[0].train_tracks, result.folds[0].valid_tracks, result.pooled.tracks),
+        (24, 12, 12)
+    );
+    let model = Model::load(&out.join("model.safetensors")).unwrap();
+    assert_eq!(model.header.results, result.for_header());
+}
+
+#[test]
+fn damaged_spectrograms_are_listed_and_the_rest_is_read() {
+    let data = made_up("damaged-data");
+    fs::write(data.join("metal/0.npy"), b"not an array").unwrap();
+    fs::write(data.join("metal/2.npy"), npy("(8, 80)", &[0; 640])).unwrap();
+    fs::write(data.join("metal/4.npy"), npy("(16, 40)", &[0; 100])).unwrap();
+    fs::remove_file(data.join("metal/6.npy")).unwrap();
+    let front_end = FrontEnd { mel_bands: BANDS, ..FrontEnd::gtzan_mel() };
+    let dataset = Dataset::read(&data, None, &front_end).unwrap();
+    let kinds: Vec<ErrorKind> = dataset.skipped.iter().map(|skipped| skipped.error.kind()).collect();
+    assert_eq!(dataset.tracks.len(), 56);
+    assert_eq!(kinds, [ErrorKind::Corrupt, ErrorKind::Corrupt, ErrorKind::Corrupt, ErrorKind::NotFound]);
+}
+
+#[test]
+fn a_manifest_that_is_wrong_is_refused() {
+    let data = folder("bad-manifest");
+    for rows in ["a,b\n1,2\n", "clip,path\nx,x.npy\nx,y.npy\n", "clip,path,db_step\nx,x.npy,loud\n"] {
+        fs::write(data.join("tracks.csv"), rows).unwrap();
+        let error = genrescope::dataset::gtzan::read(&data, &FrontEnd::gtzan_mel()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::BadManifest, "{rows:?}");
+    }
+}

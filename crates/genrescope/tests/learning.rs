@@ -1,0 +1,204 @@
+//! Learning, with networks and data sets that are small enough to train in a test.
+#![allow(clippy::unwrap_used)]
+
+use std::path::{Path, PathBuf};
+
+use genrescope::dataset::folds::Partition;
+use genrescope::dataset::{Dataset, Spectrogram, Track};
+use genrescope::model::Model;
+use genrescope::train::{Resume, Settings, TrainOptions, Trained, train_on};
+
+const BANDS: usize = 16;
+
+/// Tracks of two genres, told apart by whether the lower or the upper bands sound.
+fn made_up(tracks: usize) -> Dataset {
+    let track = |t: usize| {
+        let genre = t % 2;
+        let sounds = |cell: usize| (cell % BANDS < BANDS / 2) == (genre == 0);
+        let ripple = |cell: usize| ((cell * 7 + t * 13) % 23) as f32;
+        let level = |cell: usize| if sounds(cell) { -ripple(cell) } else { -30.0 - ripple(cell) };
+        Track {
+            id: format!("t{t:03}"),
+            genre,
+            artist: Some(format!("a{}", t / 2)),
+            artist_fold: None,
+            filtered_split: None,
+            near_duplicate_of: None,
+            spectrogram: Spectrogram { bands: BANDS, db: (0..40 * BANDS).map(level).collect() },
+        }
+    };
+    Dataset {
+        genres: vec!["low".into(), "high".into()],
+        tracks: (0..tracks).map(track).collect(),
+        skipped: vec![],
+    }
+}
+
+fn settings(more: &[&str]) -> Settings {
+    let least = r#"
+        [data]
+        name = "made up"
+        path = "nowhere"
+        [features]
+        mel_bands = 16
+        [model]
+        network = "residual"
+        patch_frames = 16
+        [train]
+        epochs = 4
+        batch_size = 8
+        weight_decay = 0.0
+        keep = "last"
+        [augment]
+        band_shift = 1
+        band_mask_width = 3
+        frame_mask_width = 3
+        crop_frames = [16, 24]
+    "#;
+    Settings::parse(least, &more.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>()).unwrap()
+}
+
+const PLAIN: [&str; 8] = [
+    "augment.band_shift=0",
+    "augment.gain=0.0",
+    "augment.offset=0.0",
+    "augment.band_masks=0",
+    "augment.frame_masks=0",
+    "augment.mixup=0.0",
+    "augment.label_smoothing=0.0",
+    "augment.full_patch_probability=1.0",
+];
+
+fn run(dataset: &Dataset, parts: &Partition, settings: &Settings, options: &TrainOptions) -> Trained {
+    train_on(dataset, parts, settings, options, &mut |_| ()).unwrap()
+}
+
+fn parts(train: std::ops::Range<usize>, valid: std::ops::Range<usize>) -> Partition {
+    Partition { train: train.collect(), valid: valid.collect(), test: vec![] }
+}
+
+fn weights(model: &Model) -> Vec<Vec<f32>> {
+    model.network().parameters().iter().map(|p| p.data.clone()).collect()
+}
+
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = std::fs::remove_dir_all(&folder);
+    folder
+}
+
+#[test]
+fn eight_patches_are_learnt_by_heart() {
+    let mut dataset = made_up(8);
+    // Arbitrary labels: only memory can get them right.
+    for (t, genre) in [0, 1, 1, 0, 0, 0, 1, 1].into_iter().enumerate() {
+        dataset.tracks[t].genre = genre;
+    }
+    let changes = ["train.epochs=60", "train.crops_per_track=1", "train.learning_rate=0.003"];
+    let settings = settings(&[&PLAIN[..], &changes].concat());
+    for track in &mut dataset.tracks {
+        track.spectrogram.db.truncate(16 * BANDS);
+    }
+    let trained = run(&dataset, &parts(0..8, 0..8), &settings, &TrainOptions::default());
+    let last = trained.history.last().unwrap();
+    assert!(last.valid_loss.unwrap() < 0.05, "{last:?}");
+    assert_eq!(last.valid_accuracy, Some(1.0));
+}
+
+#[test]
+fn the_same_seed_gives_the_same_weights_for_any_number_of_threads() {
+    let (dataset, settings) = (made_up(12), settings(&[]));
+    let train = || weights(&run(&dataset, &parts(0..12, 0..0), &settings, &TrainOptions::default()).model);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    let first = train();
+    assert!(first == train() && first == pool.install(train));
+    let other = self::settings(&["seed=2"]);
+    assert!(first != weights(&run(&dataset, &parts(0..12, 0..0), &other, &TrainOptions::default()).model));
+}
+
+#[test]
+fn a_run_that_was_killed_goes_on_as_if_nothing_had_happened() {
+    let dataset = made_up(12);
+    let cases = [
+        ("one-cycle", vec!["train.keep=best_loss"]),
+        ("plateau", vec!["train.schedule=plateau", "train.plateau_patience=0", "train.average=0.9"]),
+    ];
+    for (name, changes) in cases {
+        let (settings, parts) = (settings(&changes), parts(0..8, 8..12));
+        let whole = run(&dataset, &parts, &settings, &TrainOptions::default());
+        let out = Some(folder(&format!("resume-{name}")));
+        let options = TrainOptions { out, resume: Resume::Continue, ..TrainOptions::default() };
+        for stop_after in [1, 3] {
+            run(
+                &dataset,
+                &parts,
+                &settings,
+                &TrainOptions { stop_after: Some(stop_after), ..options.clone() },
+            );
+        }
+        let resumed = run(&dataset, &parts, &settings, &options);
+        assert_eq!(resumed.history, whole.history, "{name}");
+        assert!(weights(&resumed.model) == weights(&whole.model), "{name}");
+        let saved = Model::load(&options.out.unwrap().join("model.safetensors")).unwrap();
+        assert!(weights(&saved) == weights(&whole.model), "{name}");
+    }
+}
+
+#[test]
+fn a_checkpoint_of_other_settings_is_refused() {
+    let dataset = made_up(8);
+    let out = Some(folder("other-settings"));
+    let options =
+        TrainOptions { out, resume: Resume::Continue, stop_after: Some(1), ..TrainOptions::default() };
+    run(&dataset, &parts(0..8, 0..0), &settings(&[]), &options);
+    let other = settings(&["train.learning_rate=0.1"]);
+    let error = train_on(&dataset, &parts(0..8, 0..0), &other, &options, &mut |_| ()).unwrap_err();
+    assert_eq!(error.kind(), genrescope::ErrorKind::BadSettings);
+}
+
+#[test]
+fn new_tracks_are_judged_right_and_shuffled_labels_at_chance() {
+    let mut dataset = made_up(40);
+    let settings = settings(&["train.epochs=8", "train.learning_rate=0.003"]);
+    let accuracy = |dataset: &Dataset| {
+        let trained = run(dataset, &parts(0..24, 24..40), &settings, &TrainOptions::default());
+        trained.history.last().unwrap().valid_accuracy.unwrap()
+    };
+    assert!(accuracy(&dataset) >= 0.9);
+    // Half of the tracks of either kind change sides, in both parts: there is nothing to be learnt.
+    for (t, track) in dataset.tracks.iter_mut().enumerate() {
+        track.genre = t / 2 % 2;
+    }
+    let chance = accuracy(&dataset);
+    assert!((0.25..=0.75).contains(&chance), "{chance}");
+}
+
+#[test]
+fn nothing_about_a_model_depends_on_its_test_tracks() {
+    let mut dataset = made_up(12);
+    let settings = settings(&["model.normalisation=bands"]);
+    let parts = Partition { test: vec![10, 11], ..parts(0..8, 8..10) };
+    let train = |dataset: &Dataset| run(dataset, &parts, &settings, &TrainOptions::default()).model;
+    let before = train(&dataset);
+    dataset.tracks[10].spectrogram.db.iter_mut().for_each(|level| *level *= 0.2);
+    let after = train(&dataset);
+    assert_eq!(before.header, after.header);
+    assert!(weights(&before) == weights(&after));
+}
+
+#[test]
+fn settings_that_cannot_work_are_refused() {
+    let dataset = made_up(8);
+    let cases =
+        [vec!["model.network=v-kernel"], vec!["model.network=unheard-of"], vec!["train.keep=best_loss"]];
+    for changes in cases {
+        let result = train_on(
+            &dataset,
+            &parts(0..8, 0..0),
+            &settings(&changes),
+            &TrainOptions::default(),
+            &mut |_| (),
+        );
+        assert_eq!(result.err().map(|e| e.kind()), Some(genrescope::ErrorKind::BadSettings), "{changes:?}");
+    }
+}

@@ -1,0 +1,158 @@
+//! Any bytes are safe: no panic, an error with its kind and path or what could be saved, in bounded time and memory.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::io::Cursor;
+
+use genrescope::audio::{AudioStream, Waveform};
+use genrescope::features::{FrontEnd, mel_spectrogram};
+use genrescope::{ErrorKind, Result};
+use proptest::prelude::*;
+use support::{TempFolder, WavSample, assert_refused, recording, sound, wav};
+
+const RATE_HZ: u32 = 22_050;
+const RECORDINGS: [&str; 4] =
+    ["mono_22050.flac", "stereo_44100.ogg", "stereo_44100.mp3", "no_tag_44100_vbr.mp3"];
+
+fn decode(bytes: Vec<u8>) -> Result<(Vec<f32>, Vec<String>)> {
+    let mut stream = AudioStream::from_reader(Box::new(Cursor::new(bytes)), "bytes", RATE_HZ)?;
+    let mut samples = Vec::new();
+    while let Some(block) = stream.next_block()? {
+        samples.extend(block);
+    }
+    Ok((samples, stream.warnings().to_vec()))
+}
+
+/// Every container: the recordings, and a wav of the same sound.
+fn containers() -> Vec<(&'static str, Vec<u8>)> {
+    let wav = wav(&sound(RATE_HZ, 10_000, 0.01), RATE_HZ, 2, WavSample::Int16);
+    let read = |name| (name, std::fs::read(recording(name)).unwrap());
+    RECORDINGS.into_iter().map(read).chain([("wav", wav)]).collect()
+}
+
+/// A wav file with other fields in its header: (offset, bytes).
+fn wav_with(fields: &[(usize, &[u8])]) -> Vec<u8> {
+    let mut bytes = wav(&sound(RATE_HZ, 4000, 0.01), RATE_HZ, 1, WavSample::Int16);
+    for (offset, field) in fields {
+        bytes[*offset..offset + field.len()].copy_from_slice(field);
+    }
+    bytes
+}
+
+#[test]
+fn what_is_no_audio_is_refused_with_its_kind_and_path() {
+    let folder = TempFolder::new();
+    let header = &wav(&[], RATE_HZ, 1, WavSample::Int16);
+    let flac = &std::fs::read(recording("mono_22050.flac")).unwrap();
+    let text = "This is not a song, it only has the name of one.\n".repeat(100).into_bytes();
+    let cases: [(&str, &[u8], ErrorKind); 7] = [
+        ("empty.wav", b"", ErrorKind::TooShort),
+        ("text.mp3", &text, ErrorKind::UnsupportedFormat),
+        ("one byte.ogg", b"O", ErrorKind::UnsupportedFormat),
+        ("header.wav", header, ErrorKind::TooShort),
+        ("half a header.wav", &header[..20], ErrorKind::Corrupt),
+        ("header.flac", &flac[..42], ErrorKind::Corrupt),
+        ("zeros.mp3", &[0; 4096], ErrorKind::UnsupportedFormat),
+    ];
+    for (name, bytes, kind) in cases {
+        println!("{name}");
+        assert_refused(Waveform::decode(&folder.file(name, bytes), RATE_HZ), kind, name);
+    }
+}
+
+#[test]
+fn paths_that_are_no_file_are_refused() {
+    let folder = TempFolder::new();
+    let gone = folder.path().join("gone.mp3");
+    assert_refused(Waveform::decode(&gone, RATE_HZ), ErrorKind::NotFound, "gone.mp3");
+    assert_refused(Waveform::decode(folder.path(), RATE_HZ), ErrorKind::Io, "is a folder");
+}
+
+#[test]
+fn a_rate_that_makes_no_sense_is_refused() {
+    for rate_hz in [0, 1, u32::MAX] {
+        let stream = AudioStream::open(&recording("mono_22050.flac"), rate_hz).map(|_| ());
+        assert_refused(stream, ErrorKind::BadSettings, "Hz");
+    }
+}
+
+#[test]
+fn claims_of_a_header_meet_limits() {
+    const FILE_BYTES: usize = 4;
+    const CHANNELS: usize = 22;
+    const RATE: usize = 24;
+    const DATA_BYTES: usize = 40;
+    for channels in [0, 10_000, 40_000_u16] {
+        assert!(decode(wav_with(&[(CHANNELS, &channels.to_le_bytes())])).is_err());
+    }
+    for rate_hz in [0, 1, 4_000_000_000_u32] {
+        let error = decode(wav_with(&[(RATE, &rate_hz.to_le_bytes())])).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::LimitExceeded | ErrorKind::Corrupt), "{error}");
+    }
+    let ten_hours = (10 * 3600 * 2 * RATE_HZ).to_le_bytes();
+    let (samples, warnings) = decode(wav_with(&[(FILE_BYTES, &[255; 4]), (DATA_BYTES, &ten_hours)])).unwrap();
+    assert!((2800..=4000).contains(&samples.len()), "{}", samples.len());
+    assert!(warnings[0].starts_with("the audio ends early"), "{warnings:?}");
+}
+
+#[test]
+fn half_a_file_gives_about_half_the_sound() {
+    for (name, bytes) in containers() {
+        let whole = decode(bytes.clone()).unwrap().0.len();
+        let half = decode(bytes[..bytes.len() / 2].to_vec()).unwrap().0.len();
+        assert!((whole / 4..whole * 3 / 4).contains(&half), "{name}: {half} of {whole} samples");
+    }
+}
+
+#[test]
+fn a_hole_in_the_middle_leaves_the_rest() {
+    for (name, mut bytes) in containers() {
+        let whole = decode(bytes.clone()).unwrap().0.len();
+        let middle = bytes.len() / 2;
+        bytes[middle..middle + 1500].fill(0);
+        let left = decode(bytes).unwrap().0.len();
+        assert!((whole * 4 / 5..=whole).contains(&left), "{name}: {left} of {whole} samples");
+    }
+}
+
+#[test]
+fn junk_and_a_large_tag_before_the_first_mp3_frame_do_not_hide_it() {
+    let mp3 = std::fs::read(recording("stereo_44100.mp3")).unwrap();
+    let whole = decode(mp3.clone()).unwrap().0;
+    let tag_bytes = 1 << 20;
+    let size =
+        [(tag_bytes >> 21) as u8 & 127, (tag_bytes >> 14) as u8 & 127, (tag_bytes >> 7) as u8 & 127, 0];
+    let tag = [b"ID3\x04\0\0".as_slice(), &size, &vec![0; tag_bytes]].concat();
+    assert_eq!(decode([tag, mp3.clone()].concat()).unwrap().0, whole);
+    assert_eq!(decode([vec![b'x'; 4096], mp3].concat()).unwrap().0, whole);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn flipped_bytes_never_panic_and_stay_finite(
+        container in 0..5_usize,
+        flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..200),
+        near_header in any::<bool>(),
+    ) {
+        let mut bytes = containers().swap_remove(container).1;
+        let reach = if near_header { 256 } else { bytes.len() };
+        for (at, value) in flips {
+            bytes[at.index(reach)] = value;
+        }
+        if let Ok((samples, _)) = decode(bytes) {
+            prop_assert!(samples.iter().all(|x| x.is_finite()));
+            let waveform = Waveform { samples, sample_rate_hz: RATE_HZ };
+            let mel = mel_spectrogram(&waveform, &FrontEnd::default()).unwrap();
+            prop_assert!(mel.power.iter().all(|x| x.is_finite()));
+        }
+    }
+
+    #[test]
+    fn random_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..5000), magic in 0..5_usize) {
+        let magic: &[u8] = [b"RIFF".as_slice(), b"fLaC", b"OggS", b"\xff\xfb\x90\x64", b"ID3\x04"][magic];
+        let _ = decode([magic, &bytes].concat());
+    }
+}

@@ -1,0 +1,157 @@
+//! What the integration tests share: one comparison, one synthesised sound, wav bytes, a folder for output, the data.
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used)] // every test file uses a part of it
+
+use std::fmt::Debug;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Fails unless both have the same length and |actual − expected| ≤ atol + rtol·|expected| everywhere; says how many
+/// differ and shows the first. A NaN equals nothing.
+#[track_caller]
+pub fn assert_all_close<A, E>(actual: &[A], expected: &[E], atol: f64, rtol: f64)
+where
+    A: Copy + Into<f64>,
+    E: Copy + Into<f64>,
+{
+    assert_eq!(actual.len(), expected.len(), "lengths differ: actual, expected");
+    let pairs = actual.iter().zip(expected).map(|(&a, &e)| (a.into(), e.into()));
+    let far = |&(_, (a, e)): &(usize, (f64, f64))| {
+        let close = (a - e).abs() <= atol + rtol * e.abs();
+        !close
+    };
+    let wrong: Vec<_> = pairs.enumerate().filter(far).collect();
+    let first: Vec<_> = wrong.iter().take(5).map(|(n, (a, e))| format!("[{n}] {a} is not {e}")).collect();
+    assert!(
+        wrong.is_empty(),
+        "{} of {} differ by more than {atol} + {rtol}·|expected|: {}",
+        wrong.len(),
+        actual.len(),
+        first.join(", ")
+    );
+}
+
+/// Numbers in [-1, 1) from a small generator (Numerical Recipes); `reference/synthesis.py` has the same.
+pub fn noise(samples: usize) -> Vec<f64> {
+    let mut state = 20_220_u32;
+    let next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        f64::from(state) / 2f64.powi(31) - 1.0
+    };
+    std::iter::repeat_with(next).take(samples).collect()
+}
+
+/// Two sines, a chirp from 100 Hz to 7 kHz and noise; `reference/synthesis.py` has the same.
+pub fn sound(rate_hz: u32, samples: usize, noise_level: f64) -> Vec<f32> {
+    let duration_s = samples as f64 / f64::from(rate_hz);
+    let at = |(n, noise): (usize, f64)| {
+        let t = n as f64 / f64::from(rate_hz);
+        let turns = |turns: f64| (std::f64::consts::TAU * turns).sin();
+        let chirp = turns(100.0 * t + (7000.0 - 100.0) * t * t / (2.0 * duration_s));
+        let sines = 0.4 * turns(440.0 * t) + 0.2 * turns(1318.51 * t);
+        (sines + 0.2 * chirp + noise_level * noise) as f32
+    };
+    noise(samples).into_iter().enumerate().map(at).collect()
+}
+
+/// How the samples of a wav file are written.
+#[derive(Clone, Copy, Debug)]
+pub enum WavSample {
+    /// 16-bit integers.
+    Int16,
+    /// 32-bit floats.
+    Float32,
+}
+
+/// The bytes of a wav file, by hand: `channels` all alike.
+pub fn wav(samples: &[f32], rate_hz: u32, channels: u16, format: WavSample) -> Vec<u8> {
+    let (tag, bytes) = match format {
+        WavSample::Int16 => (1_u16, 2_u16),
+        WavSample::Float32 => (3, 4),
+    };
+    let (frame, data) = (bytes * channels, samples.len() as u32 * u32::from(bytes * channels));
+    let mut out = Vec::with_capacity(44 + data as usize);
+    out.extend(b"RIFF");
+    out.extend((36 + data).to_le_bytes());
+    out.extend(b"WAVEfmt ");
+    out.extend(16_u32.to_le_bytes());
+    out.extend([tag, channels].iter().flat_map(|v| v.to_le_bytes()));
+    out.extend([rate_hz, rate_hz * u32::from(frame)].iter().flat_map(|v| v.to_le_bytes()));
+    out.extend([frame, 8 * bytes].iter().flat_map(|v| v.to_le_bytes()));
+    out.extend(b"data");
+    out.extend(data.to_le_bytes());
+    for &sample in samples.iter().flat_map(|x| std::iter::repeat_n(x, channels.into())) {
+        match format {
+            WavSample::Int16 => out.extend(((sample * 32_768.0).round() as i16).to_le_bytes()),
+            WavSample::Float32 => out.extend(sample.to_le_bytes()),
+        }
+    }
+    out
+}
+
+/// A folder of its own for a test's files, removed at the end.
+pub struct TempFolder(PathBuf);
+
+impl TempFolder {
+    pub fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name =
+            format!("genrescope-test-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Writes a file and gives its path.
+    pub fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.0.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+}
+
+impl Drop for TempFolder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A folder of the data that is not part of the project, or a `SKIPPED: ` line and nothing.
+pub fn shared_data(folder: &str) -> Option<PathBuf> {
+    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data");
+    let root = std::env::var_os("GENRESCOPE_DATA").map_or_else(|| default.into(), PathBuf::from);
+    let path = root.join(folder);
+    if path.is_dir() {
+        return Some(path);
+    }
+    println!("SKIPPED: no data at {}; set GENRESCOPE_DATA", path.display());
+    None
+}
+
+/// A recording of `tests/audio`, made by `reference/make_audio.py`.
+pub fn recording(name: &str) -> PathBuf {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/audio")).join(name)
+}
+
+/// A stored golden, by file name.
+pub fn golden<T: serde::de::DeserializeOwned>(name: &str) -> Vec<T> {
+    #[derive(serde::Deserialize)]
+    struct Golden<T> {
+        cases: Vec<T>,
+    }
+    let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden")).join(name);
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    serde_json::from_str::<Golden<T>>(&text).unwrap().cases
+}
+
+/// Fails unless the result is an error of this kind whose message names `part`.
+#[track_caller]
+pub fn assert_refused<T: Debug>(result: genrescope::Result<T>, kind: genrescope::ErrorKind, part: &str) {
+    let error = result.expect_err("an error was expected");
+    assert_eq!(error.kind(), kind, "{error}");
+    assert!(error.to_string().contains(part), "{error} does not name {part}");
+}

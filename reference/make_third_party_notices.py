@@ -1,0 +1,146 @@
+"""THIRD-PARTY-NOTICES.md: every crate that the `genrescope` binary is built from, and the terms it comes under.
+
+    python3 reference/make_third_party_notices.py            # rewrites the file (all platforms; may download crates)
+    python3 reference/make_third_party_notices.py --check    # no network: this platform's crates against the file
+
+Where a crate offers a choice, Apache-2.0 is taken, then MIT. The texts are the crates' own licence files; equal
+ones are printed once, with the copyright lines of all crates that carry them.
+"""
+
+import argparse
+import json
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).parent.parent
+NOTICES = ROOT / "THIRD-PARTY-NOTICES.md"
+BINARY = "genrescope-cli"
+USUAL_TEXT = {"MIT": ROOT / "LICENSE-MIT"}  # for crates that name a licence and carry no file of it
+PREFERRED = ["Apache-2.0", "MIT", "Zlib", "BSD-3-Clause", "MIT-0", "Unlicense"]
+HEAD = """# Third-party notices
+
+Genrescope itself is under MIT or Apache-2.0, at your choice. Its binary is built from the crates below, each under
+its own terms. Made by `reference/make_third_party_notices.py`; do not edit by hand.
+
+**Source of the parts under the Mozilla Public License 2.0.** The Symphonia crates are used unchanged. Their source
+code is in the public crate registry under the names and versions of the table and at
+<{symphonia}>; the licence is printed below and at <https://mozilla.org/MPL/2.0/>.
+
+Crates taken under Apache-2.0 come under the text in `LICENSE-APACHE`.
+
+| crate | version | licence | taken under | source |
+|---|---|---|---|---|
+"""
+
+
+def metadata(*options):
+    command = ["cargo", "metadata", "--format-version", "1", "--locked", *options]
+    return json.loads(subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout)
+
+
+def host():
+    lines = subprocess.run(["rustc", "-vV"], check=True, capture_output=True, text=True).stdout.splitlines()
+    return next(line.removeprefix("host: ") for line in lines if line.startswith("host: "))
+
+
+def linked(graph):
+    """Packages reached from the binary by normal dependencies, the project's own left out, by name and version."""
+    packages = {package["id"]: package for package in graph["packages"]}
+    edges = {node["id"]: node["deps"] for node in graph["resolve"]["nodes"]}
+    waiting = [identity for identity, package in packages.items() if package["name"] == BINARY]
+    reached = set(waiting)
+    while waiting:
+        for edge in edges[waiting.pop()]:
+            normal = any(kind["kind"] is None for kind in edge["dep_kinds"])
+            if normal and edge["pkg"] not in reached:
+                reached.add(edge["pkg"])
+                waiting.append(edge["pkg"])
+    found = [packages[identity] for identity in reached if packages[identity]["source"]]
+    return sorted(found, key=lambda package: (package["name"], package["version"]))
+
+
+def taken_under(package):
+    """The part of `A OR (B AND C)` that we choose, and all that it is joined to by AND."""
+    expression = package["license"].replace("/", " OR ")
+    required = [chosen(part.strip(" ()")) for part in expression.split(" AND ")]
+    return " AND ".join(required)
+
+
+def chosen(choice):
+    offered = [offer.strip(" ()") for offer in choice.split(" OR ")]
+    return next((name for name in PREFERRED if name in offered), offered[0])
+
+
+def row(package):
+    source = package["repository"] or package["homepage"] or "the crate registry"
+    return f"| {package['name']} | {package['version']} | {package['license']} | {taken_under(package)} | {source} |"
+
+
+def licence_file(package, names):
+    folder = pathlib.Path(package["manifest_path"]).parent
+    files = sorted(file for file in folder.iterdir() if re.match(r"(?i)(licen[cs]e|copying|unlicense)", file.name))
+    fitting = [file for file in files if any(word in file.name.lower() for word in names)]
+    plain = [file for file in files if "-" not in file.stem]
+    found = fitting or plain or files
+    return found[0].read_text(errors="replace") if found else None
+
+
+def split_copyright(text):
+    """(copyright lines, the terms, the terms with nothing but their words)"""
+    lines = [line.strip() for line in text.replace("\r", "").splitlines()]
+    holders = [line for line in lines if re.match(r"(?i)(copyright|©)\s*(\(c\)|©|\d)", line)]
+    terms = "\n".join(line for line in lines if line not in holders).strip()
+    body = re.sub(r"(?i)^(the )?mit license( \(mit\))?\s*", "", terms)
+    return holders, terms, re.sub(r"\W+", " ", body).lower().strip()
+
+
+def texts(packages):
+    groups = {}
+    for package in packages:
+        for licence in taken_under(package).split(" AND "):
+            if licence.startswith("Apache-2.0"):
+                continue
+            text = licence_file(package, {"MIT": ["mit"]}.get(licence, [licence.split("-")[0].lower()]))
+            named = f"{package['name']} {package['version']}"
+            holders, terms, words = split_copyright(text or USUAL_TEXT[licence].read_text())
+            holders = holders if text and holders else [f"Copyright (c) {', '.join(package['authors']) or 'its authors'}"]
+            group = groups.setdefault((licence, words), {"terms": terms, "whole": text or terms, "members": []})
+            group["members"].append((named, holders))
+    return [section(licence, group) for (licence, _), group in sorted(groups.items(), key=lambda item: item[0])]
+
+
+def section(licence, group):
+    alone = len(group["members"]) == 1
+    members = "\n".join(f"- {name}" if alone else f"- {name}: {'; '.join(holders)}" for name, holders in group["members"])
+    return f"## {licence}\n\n{members}\n\n```text\n{(group['whole'] if alone else group['terms']).strip()}\n```\n"
+
+
+def notices(packages):
+    symphonia = next(package["repository"] for package in packages if package["name"] == "symphonia")
+    table = "\n".join(row(package) for package in packages)
+    return HEAD.format(symphonia=symphonia) + table + "\n\n" + "\n".join(texts(packages))
+
+
+def missing_rows():
+    """Rows of this platform that the file lacks, and rows of the file that no locked crate stands behind."""
+    written = set(re.findall(r"^\| \S+ \| \d\S* \| .*$", NOTICES.read_text(), re.M))
+    needed = {row(package) for package in linked(metadata("--offline", "--filter-platform", host()))}
+    lock = (ROOT / "Cargo.lock").read_text()
+    locked = set(re.findall(r'name = "(\S+)"\nversion = "(\S+)"', lock))
+    gone = {line for line in written if tuple(cell.strip() for cell in line.split("|")[1:3]) not in locked}
+    return sorted(needed - written) + sorted(gone)
+
+
+def main():
+    parser = argparse.ArgumentParser(description="third-party notices of the binary")
+    parser.add_argument("--check", action="store_true", help="compare, write nothing")
+    if parser.parse_args().check:
+        wrong = missing_rows()
+        sys.exit("THIRD-PARTY-NOTICES.md is out of date:\n" + "\n".join(wrong) if wrong else 0)
+    NOTICES.write_text(notices(linked(metadata())))
+
+
+if __name__ == "__main__":
+    main()
