@@ -8,41 +8,44 @@ use clap::Args as ClapArgs;
 use genrescope::evaluate::{self, EvaluateOptions, Event, Figures, Readings, ResultFile};
 use genrescope::train::Settings;
 
-use crate::training_progress::{Shown, TrainingProgress};
+use crate::exit::Ending;
+use crate::output::print;
+use crate::talk::Talk;
+use crate::training_progress::TrainingProgress;
 
-/// Measure a way of training by a protocol.
+/// Measure a way of training by a protocol
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   genrescope evaluate settings.toml --set folds.protocol=cross_validation --out runs/cv
   genrescope evaluate settings.toml --set folds.protocol=cross_validation --fold 2 --out runs/cv
   genrescope evaluate settings.toml --out runs/test --readings experiments/test-readings.csv --what \"default model\"")]
 pub(crate) struct Args {
-    /// Data, network, optimiser, variations and folds.
+    /// Data, network, optimiser, variations and folds
     settings: PathBuf,
-    /// Folder for folds and result.json; folds that are done there are not done again.
+    /// Folder for folds and result.json; folds that are done there are not done again
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Change one setting, such as folds.protocol=artist; may be given many times.
+    /// Change one setting, such as folds.protocol=artist; may be given many times
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Only this fold, counted from 1.
+    /// Only this fold, counted from 1
     #[arg(long, value_name = "K")]
     fold: Option<usize>,
-    /// CSV that readings of a test part are added to; protocols filtered and artist need it.
+    /// CSV that readings of a test part are added to; protocols filtered and artist need it
     #[arg(long, value_name = "FILE", requires = "what")]
     readings: Option<PathBuf>,
-    /// What is read, for that CSV.
+    /// What is read, for that CSV
     #[arg(long, value_name = "TEXT")]
     what: Option<String>,
-    /// A result.json of another protocol that the model's header lists as well; may be given many times.
+    /// A result.json of another protocol that the model's header lists as well; may be given many times
     #[arg(long = "with-result", value_name = "FILE")]
     other_results: Vec<PathBuf>,
-    /// Commit of the code, for the result.
+    /// Commit of the code, for the result
     #[arg(long, env = "GENRESCOPE_COMMIT", default_value = "unknown", hide_env_values = true)]
     commit: String,
 }
 
-pub(crate) fn run(args: &Args, shown: Shown) -> anyhow::Result<()> {
+pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Ending> {
     let settings = Settings::read(&args.settings, &args.set)?;
     let readings = args.readings.clone().map(|path| Readings {
         path,
@@ -56,13 +59,10 @@ pub(crate) fn run(args: &Args, shown: Shown) -> anyhow::Result<()> {
         readings,
         other_results: args.other_results.clone(),
     };
-    let mut progress = TrainingProgress::new(shown);
+    let mut progress = TrainingProgress::new(talk);
     let result = evaluate::evaluate(&settings, &options, &mut |event| show(&mut progress, &event))
         .with_context(|| format!("evaluating {}", args.settings.display()))?;
-    if let Some(result) = result {
-        print!("{}", summary(&result));
-    }
-    Ok(())
+    print(&result.map(|result| summary(&result)).unwrap_or_default())
 }
 
 fn show(progress: &mut TrainingProgress, event: &Event) {

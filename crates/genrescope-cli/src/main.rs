@@ -1,35 +1,64 @@
-//! The `genrescope` command line.
+//! The `genrescope` command line: one file a command.
 #![forbid(unsafe_code)]
 
+mod bench;
+mod classify;
+mod crew;
 mod evaluate;
+mod exit;
+mod inputs;
+mod inspect;
+mod manual;
+mod models;
+mod output;
+mod talk;
 mod train;
 mod training_progress;
 
-use training_progress::Shown;
-
 use clap::{Parser, Subcommand};
+use talk::Talk;
 
-/// Hears which musical genre a recording is.
+/// Hears which musical genre a recording is, and how that changes over the track.
 #[derive(Parser)]
+#[command(version, propagate_version = true, after_help = EXAMPLES, max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// No progress on stderr.
-    #[arg(short, long, global = true)]
-    quiet: bool,
+    #[command(flatten)]
+    talk: talk::Arguments,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  genrescope classify song.mp3                   one line: genre, how sure, the runner-up
+  genrescope classify song.mp3 --timeline        the genre over time
+  genrescope classify music/ --format csv -o genres.csv
+  genrescope models                              the networks there are";
 
 #[derive(Subcommand)]
 enum Command {
+    Classify(classify::Arguments),
     Train(train::Args),
     Evaluate(evaluate::Args),
+    Models(models::Arguments),
+    Inspect(inspect::Arguments),
+    Bench(bench::Arguments),
+    Completions(manual::CompletionArguments),
+    Man(manual::ManArguments),
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> std::process::ExitCode {
     let cli = Cli::parse();
-    let shown = if cli.quiet { Shown::Nothing } else { Shown::Progress };
-    match cli.command {
-        Command::Train(args) => train::run(&args, shown),
-        Command::Evaluate(args) => evaluate::run(&args, shown),
-    }
+    let talk = Talk::new(&cli.talk);
+    let outcome = match cli.command {
+        Command::Classify(arguments) => classify::run(&arguments, &talk),
+        Command::Train(arguments) => train::run(&arguments, &talk),
+        Command::Evaluate(arguments) => evaluate::run(&arguments, &talk),
+        Command::Models(arguments) => models::run(&arguments),
+        Command::Inspect(arguments) => inspect::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
+        Command::Completions(arguments) => manual::completions(&arguments),
+        Command::Man(arguments) => manual::man(&arguments),
+    };
+    exit::code(outcome, &talk)
 }

@@ -1,21 +1,17 @@
 //! How training looks while it runs: a bar on a terminal, else one line an epoch, both on stderr.
 
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 use genrescope::train::Progress;
 use genrescope::train::history::Epoch;
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
-/// Whether training talks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shown {
-    Progress,
-    Nothing,
-}
+use crate::talk::Talk;
 
 /// Shows the events of training runs.
 pub(crate) struct TrainingProgress {
-    shown: Shown,
+    quiet: bool,
     bar: ProgressBar,
     /// When the run began, and after which epoch.
     begun: (Instant, usize),
@@ -24,15 +20,16 @@ pub(crate) struct TrainingProgress {
 }
 
 impl TrainingProgress {
-    pub(crate) fn new(shown: Shown) -> Self {
+    pub(crate) fn new(talk: &Talk) -> Self {
+        let quiet = talk.is_quiet();
         let bar = ProgressBar::no_length();
-        if shown == Shown::Nothing {
+        if quiet {
             bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
         }
         let style = ProgressStyle::with_template("{prefix} [{bar:24}] {pos}/{len} {msg}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
         let now = Instant::now();
-        Self { shown, bar, begun: (now, 0), epoch_begun: now, samples: 0 }
+        Self { quiet, bar, begun: (now, 0), epoch_begun: now, samples: 0 }
     }
 
     pub(crate) fn show(&mut self, event: &Progress) {
@@ -92,11 +89,12 @@ impl TrainingProgress {
 
     /// One line that stays, above the bar when there is one.
     pub(crate) fn line(&self, text: &str) {
-        if self.shown == Shown::Nothing {
+        if self.quiet {
             return;
         }
         if self.bar.is_hidden() {
-            eprintln!("{text}");
+            // A closed stderr must not end the training.
+            let _ = writeln!(std::io::stderr(), "{text}");
         } else {
             self.bar.println(text);
         }

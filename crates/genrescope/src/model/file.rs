@@ -105,14 +105,17 @@ impl Model {
         &self.network
     }
 
-    /// The smallest number of frames, at least `frames`, that the network takes.
+    /// How many numbers the network holds.
+    pub fn parameter_counts(&self) -> zoo::ParameterCounts {
+        zoo::ParameterCounts::from(&self.network)
+    }
+
+    /// The number of frames nearest to `frames` that the network takes.
     pub fn fitting_frames(&self, frames: usize) -> usize {
-        let nominal = self.header.patch_frames;
-        if !self.header.any_length {
-            return nominal;
+        match zoo::architecture(&self.header.network) {
+            Ok(architecture) if architecture.any_length => frames.max(architecture.minimum_frames),
+            _ => self.header.patch_frames,
         }
-        let takes = |frames: &usize| self.network.graph().shapes(*frames).is_ok();
-        (frames.max(1)..nominal).find(takes).unwrap_or(nominal.max(frames))
     }
 
     /// Scores of patches: one a genre, sum 1.

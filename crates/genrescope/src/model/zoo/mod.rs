@@ -4,7 +4,7 @@ mod residual;
 mod shallow;
 
 use crate::{Error, ErrorKind, Result};
-use genrescope_nn::{Graph, ShapeError};
+use genrescope_nn::{Graph, Network, ShapeError};
 
 /// Extents that a network is built for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +44,29 @@ impl Architecture {
         (self.build)(input).map_err(|error| {
             Error::new(ErrorKind::BadSettings, format!("network {}: {error}", self.name)).with_source(error)
         })
+    }
+
+    /// Its size at the published input.
+    ///
+    /// # Errors
+    /// None: a test builds every network.
+    pub fn parameter_counts(&self) -> Result<ParameterCounts> {
+        Ok(ParameterCounts::from(&Network::new(self.graph(self.published)?, 0)))
+    }
+}
+
+/// How many numbers a network holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ParameterCounts {
+    /// All, running statistics included.
+    pub all: usize,
+    /// Those that training moves.
+    pub trainable: usize,
+}
+
+impl From<&Network> for ParameterCounts {
+    fn from(network: &Network) -> Self {
+        Self { all: network.parameter_count(), trainable: network.trainable_count() }
     }
 }
 
@@ -117,7 +140,6 @@ pub fn architecture(name: &str) -> Result<&'static Architecture> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use genrescope_nn::Network;
 
     #[test]
     fn published_inputs_give_the_published_parameter_counts() {

@@ -1,0 +1,202 @@
+//! `genrescope bench`: how fast each stage is on this machine. Clocks live here, never in the library.
+
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use genrescope::audio::{AudioStream, Waveform};
+use genrescope::features::{mel_spectrogram, patch_db};
+use genrescope::model::Model;
+use genrescope::predict::{Decoding, Settings, classify};
+use serde::Serialize;
+
+use crate::exit::Ending;
+use crate::models;
+use crate::output::print;
+
+const EXAMPLES: &str = "\
+Examples:
+  genrescope bench                    a minute of synthetic audio
+  genrescope bench song.mp3
+  genrescope bench song.mp3 --model my-model.safetensors --threads 1";
+
+/// Length of the synthetic recording, seconds.
+const SYNTHETIC_S: usize = 60;
+/// Patches of the network's own measurement.
+const PATCHES: usize = 16;
+
+/// Measure the speed of each stage on this machine, as JSON
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// The recording; synthetic noise and tones unless given
+    file: Option<PathBuf>,
+    /// A model's name or file; the model inside unless given
+    #[arg(long, value_name = "NAME|FILE")]
+    model: Option<PathBuf>,
+    /// Threads to use; all cores unless given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// Each stage is run this often; the fastest run counts
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    runs: u16,
+}
+
+#[derive(Serialize)]
+struct Record {
+    recording: String,
+    duration_s: f64,
+    model: String,
+    threads: usize,
+    /// Reading the model inside, ms.
+    start_ms: f64,
+    stages: Stages,
+    network: NetworkSpeed,
+}
+
+/// Each by itself; `decode` mixes to mono and resamples too, `total` is file to timeline.
+#[derive(Serialize)]
+struct Stages {
+    decode: Speed,
+    mel: Speed,
+    network: Speed,
+    total_1_thread: Speed,
+    total: Speed,
+}
+
+#[derive(Serialize)]
+struct Speed {
+    wall_ms: f64,
+    seconds_of_audio_per_second: f64,
+}
+
+#[derive(Serialize)]
+struct NetworkSpeed {
+    name: String,
+    patch_frames: usize,
+    ms_per_patch: f64,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<Ending> {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = arguments.threads.map_or_else(cores, usize::from);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    let record = pool.context("threads cannot be started")?.install(|| measure(arguments, threads))?;
+    print(&(serde_json::to_string_pretty(&record)? + "\n"))
+}
+
+fn measure(arguments: &Arguments, threads: usize) -> Result<Record> {
+    let model = models::load(arguments.model.as_deref())?;
+    let recording = Recording::new(arguments.file.as_deref());
+    let front_end = &model.header.front_end;
+    let rate_hz = front_end.sample_rate_hz;
+    let clock = Clock { runs: arguments.runs, duration_s: recording.waveform(rate_hz)?.duration_s() };
+    let waveform = recording.waveform(rate_hz)?;
+    let mel = mel_spectrogram(&waveform, front_end)?;
+    let frames = model.header.patch_frames;
+    let power: Vec<f32> = mel.power.iter().copied().cycle().take(frames * mel.bands).collect();
+    let patches = vec![patch_db(&power, front_end, None); PATCHES];
+    let ms_per_patch = clock.ms(|| Ok(drop(model.scores(&patches)?)))? / PATCHES as f64;
+    let patches_a_track = (clock.duration_s / model.header.patch_s() / genrescope::predict::PATCH_HOP).ceil();
+    let total = |decoding| {
+        let settings = Settings { decoding, ..Settings::default() };
+        clock.ms(|| Ok(drop(classify(&model, recording.open(rate_hz)?, &settings)?)))
+    };
+    let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().context("threads cannot be started")?;
+    Ok(Record {
+        recording: recording.name(),
+        duration_s: clock.duration_s,
+        model: model.header.name.clone(),
+        threads,
+        start_ms: clock.ms(|| Ok(drop(Model::embedded()?)))?,
+        stages: Stages {
+            decode: clock.speed(clock.ms(|| recording.waveform(rate_hz).map(drop))?),
+            mel: clock.speed(clock.ms(|| Ok(drop(mel_spectrogram(&waveform, front_end)?)))?),
+            network: clock.speed(ms_per_patch * patches_a_track),
+            total_1_thread: clock.speed(one.install(|| total(Decoding::Inline))?),
+            total: clock.speed(total(if threads > 1 { Decoding::Ahead } else { Decoding::Inline })?),
+        },
+        network: NetworkSpeed { name: model.header.network.clone(), patch_frames: frames, ms_per_patch },
+    })
+}
+
+/// Measures a recording's worth of work.
+struct Clock {
+    runs: u16,
+    duration_s: f64,
+}
+
+impl Clock {
+    /// The fastest of the runs, ms: what disturbs a run can only make it slower.
+    fn ms(&self, work: impl Fn() -> Result<()>) -> Result<f64> {
+        let mut fastest = f64::INFINITY;
+        for _ in 0..self.runs {
+            let start = Instant::now();
+            work()?;
+            fastest = fastest.min(1000.0 * start.elapsed().as_secs_f64());
+        }
+        Ok(fastest)
+    }
+
+    fn speed(&self, wall_ms: f64) -> Speed {
+        Speed { wall_ms, seconds_of_audio_per_second: 1000.0 * self.duration_s / wall_ms }
+    }
+}
+
+enum Recording {
+    File(PathBuf),
+    /// The bytes of a wav file.
+    Synthetic(Vec<u8>),
+}
+
+impl Recording {
+    fn new(file: Option<&Path>) -> Self {
+        file.map_or_else(|| Self::Synthetic(synthetic_wav()), |file| Self::File(file.to_owned()))
+    }
+
+    fn name(&self) -> String {
+        match self {
+            Self::File(path) => path.to_string_lossy().into_owned(),
+            Self::Synthetic(_) => "synthetic (wav, 44100 Hz, stereo)".into(),
+        }
+    }
+
+    fn open(&self, rate_hz: u32) -> genrescope::Result<AudioStream> {
+        match self {
+            Self::File(path) => AudioStream::open(path, rate_hz),
+            Self::Synthetic(bytes) => {
+                AudioStream::from_reader(Box::new(Cursor::new(bytes.clone())), "synthetic", rate_hz)
+            }
+        }
+    }
+
+    fn waveform(&self, rate_hz: u32) -> Result<Waveform> {
+        Ok(Waveform::from_stream(self.open(rate_hz)?)?)
+    }
+}
+
+/// Tones under noise, 16-bit stereo at 44,100 Hz.
+fn synthetic_wav() -> Vec<u8> {
+    const RATE_HZ: u32 = 44_100;
+    let frames = SYNTHETIC_S * RATE_HZ as usize;
+    let data_bytes = 4 * frames as u32;
+    let mut wav = Vec::with_capacity(44 + data_bytes as usize);
+    wav.extend(b"RIFF");
+    wav.extend((36 + data_bytes).to_le_bytes());
+    wav.extend(b"WAVEfmt \x10\0\0\0\x01\0\x02\0");
+    wav.extend(RATE_HZ.to_le_bytes());
+    wav.extend((4 * RATE_HZ).to_le_bytes());
+    wav.extend(b"\x04\0\x10\0data");
+    wav.extend(data_bytes.to_le_bytes());
+    let mut noise = 1_u32;
+    for frame in 0..frames {
+        let time_s = frame as f32 / RATE_HZ as f32;
+        noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let tone = (time_s * 440.0 * std::f32::consts::TAU).sin();
+        let sample = (8000.0 * tone) as i16 + (noise >> 20) as i16 - 2048;
+        wav.extend(sample.to_le_bytes());
+        wav.extend(sample.to_le_bytes());
+    }
+    wav
+}

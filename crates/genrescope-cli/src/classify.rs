@@ -1,0 +1,184 @@
+//! `genrescope classify`: recordings → their genres.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::mpsc::Receiver;
+use std::time::Instant;
+
+use anyhow::Result;
+use genrescope::predict::{PatchLength, Settings};
+use genrescope::report::{Detail, Entry, ModelLabel};
+
+use crate::crew::{self, Event};
+use crate::exit::Ending;
+use crate::output::{Format, Report, Style};
+use crate::talk::Talk;
+use crate::{inputs, models};
+
+const EXAMPLES: &str = "\
+Examples:
+  genrescope classify song.mp3
+  genrescope classify song.mp3 --timeline --from 30 --to 90
+  genrescope classify music/ --format csv -o genres.csv
+  find . -name '*.flac' -print0 | genrescope classify --files-from - --format jsonl
+  curl -s https://example.org/stream.ogg | genrescope classify -";
+
+/// Say which genre recordings are
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// Files, folders (with all below), or - for audio on standard input
+    #[arg(value_name = "PATH", required_unless_present = "files_from")]
+    paths: Vec<PathBuf>,
+    /// Read paths from this file, one a line or NUL-separated; - for standard input
+    #[arg(long, value_name = "FILE")]
+    files_from: Option<PathBuf>,
+    /// Judge by this model instead of the one inside: a name or a file
+    #[arg(long, value_name = "NAME|FILE")]
+    model: Option<PathBuf>,
+    /// Name this many genres in text, the leading one included
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
+    top: u16,
+    /// Show how the genre changes over the track
+    #[arg(long)]
+    timeline: bool,
+    /// Length of what the network sees at once; whole: the track as one sequence
+    #[arg(long, value_name = "SECONDS|whole", value_parser = patch_length)]
+    patch: Option<PatchLength>,
+    /// Distance of neighbouring patches, a quarter of the model's patch unless given: as fine as the timeline gets
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    patch_hop: Option<f64>,
+    /// Begin at this second
+    #[arg(long, value_name = "S", default_value_t = 0.0, hide_default_value = true, value_parser = seconds)]
+    from: f64,
+    /// End at this second
+    #[arg(long, value_name = "S", value_parser = seconds)]
+    to: Option<f64>,
+    /// What to write
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Write to this file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Threads to use; all cores unless given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// Stop at the first recording that fails
+    #[arg(long)]
+    strict: bool,
+}
+
+impl Arguments {
+    fn settings(&self) -> Settings {
+        Settings {
+            patch: self.patch.unwrap_or(PatchLength::Model),
+            patch_hop_s: self.patch_hop,
+            from_s: self.from,
+            to_s: self.to,
+            ..Settings::default()
+        }
+    }
+
+    fn style(&self) -> Style {
+        let detail = if self.timeline { Detail::Segments } else { Detail::Track };
+        Style { format: self.format, top: self.top.into(), detail }
+    }
+
+    fn threads(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        self.threads.map_or_else(cores, usize::from)
+    }
+}
+
+pub(crate) fn run(arguments: &Arguments, talk: &Talk) -> Result<Ending> {
+    let (settings, threads) = (arguments.settings(), arguments.threads());
+    let model = models::load(arguments.model.as_deref())?;
+    settings.check(&model)?;
+    let inputs = inputs::gather(&arguments.paths, arguments.files_from.as_deref())?;
+    let label = ModelLabel::from(&model);
+    talk.detail(&format!("model {} ({}), {threads} threads", label.name, label.hash));
+    let report = Report::open(arguments.output.as_deref(), arguments.style(), label)?;
+    let count = inputs.len();
+    let talk = talk.counting_to(count);
+    let events = crew::start(model, settings, inputs, threads)?;
+    Desk { count, report, talk, strict: arguments.strict, failed: 0, judged_s: 0.0, started: Instant::now() }
+        .run(&events)
+}
+
+/// Where the crew's results come in.
+struct Desk {
+    count: usize,
+    report: Report,
+    talk: Talk,
+    strict: bool,
+    failed: usize,
+    judged_s: f64,
+    started: Instant,
+}
+
+impl Desk {
+    /// Writes results in the order of the inputs, as soon as it is their turn.
+    fn run(mut self, events: &Receiver<Event>) -> Result<Ending> {
+        let mut waiting = BTreeMap::new();
+        let mut next = 0;
+        while next < self.count {
+            match events.recv()? {
+                Event::Done(number, entry) => drop(waiting.insert(number, entry)),
+                Event::Interrupted => return self.interrupted(&waiting),
+            }
+            while let Some(entry) = waiting.remove(&next) {
+                next += 1;
+                self.take(&entry)?;
+                if self.strict && self.failed > 0 {
+                    return self.end();
+                }
+            }
+        }
+        self.end()
+    }
+
+    fn take(&mut self, entry: &Entry) -> Result<()> {
+        match &entry.outcome {
+            Ok(prediction) => {
+                self.judged_s += prediction.duration_s;
+                prediction.warnings.iter().for_each(|w| self.talk.warning(&format!("{}: {w}", entry.path)));
+            }
+            Err(error) => {
+                self.failed += 1;
+                self.talk.error(&error.to_string());
+            }
+        }
+        self.talk.advance(&entry.path);
+        self.talk.aside(|| self.report.add(entry))
+    }
+
+    fn end(self) -> Result<Ending> {
+        self.talk.end();
+        self.report.finish()?;
+        let elapsed_s = self.started.elapsed().as_secs_f64();
+        let ratio = self.judged_s / elapsed_s;
+        self.talk
+            .detail(&format!("{:.1} s of audio in {elapsed_s:.2} s: {ratio:.0} × real time", self.judged_s));
+        Ok(if self.failed > 0 { Ending::SomeFailed } else { Ending::Fine })
+    }
+
+    /// What is finished is kept, also where an earlier input is not.
+    fn interrupted(mut self, waiting: &BTreeMap<usize, Entry>) -> Result<Ending> {
+        for entry in waiting.values() {
+            self.take(entry)?;
+        }
+        self.end().map(|_| Ending::Interrupted)
+    }
+}
+
+fn patch_length(text: &str) -> Result<PatchLength, String> {
+    match text {
+        "whole" => Ok(PatchLength::Whole),
+        _ => seconds(text).map(PatchLength::Seconds).map_err(|e| format!("{e}, or `whole`")),
+    }
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse::<f64>().ok().filter(|seconds| seconds.is_finite() && *seconds >= 0.0);
+    seconds.ok_or_else(|| "expected seconds, for example 2.5".into())
+}
