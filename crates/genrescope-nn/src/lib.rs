@@ -17,6 +17,7 @@
 //! # Ok::<(), genrescope_nn::ShapeError>(())
 //! ```
 
+mod blocks;
 mod graph;
 #[allow(unsafe_code)] // the only place; each block says why it is sound
 mod kernels;

@@ -50,9 +50,14 @@ impl Op for Add {
         let (a, b) = (inputs[0].data, inputs[1].data);
         for_samples(pass.samples, output, |sample, y| {
             let at = sample * y.len()..(sample + 1) * y.len();
-            for ((y, a), b) in y.iter_mut().zip(&a[at.clone()]).zip(&b[at]) {
-                *y = (a + b).max(floor);
-            }
+            pass.path.vectorize(
+                #[inline(always)]
+                || {
+                    for ((y, a), b) in y.iter_mut().zip(&a[at.clone()]).zip(&b[at]) {
+                        *y = (a + b).max(floor);
+                    }
+                },
+            );
         });
     }
 
@@ -61,9 +66,15 @@ impl Op for Add {
         for d_input in gradients.d_inputs.iter_mut().flatten() {
             for_samples(pass.samples, d_input, |sample, dx| {
                 let at = sample * dx.len()..(sample + 1) * dx.len();
-                for ((dx, dy), y) in dx.iter_mut().zip(&dy[at.clone()]).zip(&y[at]) {
-                    *dx = if pass.relu && *y <= 0.0 { 0.0 } else { *dy };
-                }
+                let floor = if pass.relu { 0.0 } else { f32::NEG_INFINITY };
+                pass.path.vectorize(
+                    #[inline(always)]
+                    || {
+                        for ((dx, dy), y) in dx.iter_mut().zip(&dy[at.clone()]).zip(&y[at]) {
+                            *dx = if *y > floor { *dy } else { 0.0 };
+                        }
+                    },
+                );
             });
         }
     }

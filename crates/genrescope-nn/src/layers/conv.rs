@@ -6,6 +6,7 @@
 //! a sum over output pixels. A kernel as high as the image is seen as one over time alone, its bands as channels.
 
 use super::{Backward, Memo, Op, ParameterSpec, Pass, Start, Value, single};
+use crate::blocks::{block, block_mut, in_blocks};
 use crate::graph::Shape;
 use crate::kernels::{Path, Product, Strides, Write, multiply};
 use crate::parallel::{for_groups, sum_groups};
@@ -252,25 +253,36 @@ fn add_bias(pass: &Pass, output: &mut [f32], bias: &[f32]) {
     let floor = if pass.relu { 0.0 } else { f32::NEG_INFINITY };
     pass.path.vectorize(
         #[inline(always)]
-        || {
-            for pixel in output.chunks_exact_mut(bias.len()) {
-                for (y, b) in pixel.iter_mut().zip(bias) {
-                    *y = (*y + b).max(floor);
-                }
-            }
-        },
+        || in_blocks!(bias.len(), add_bias_block(output, bias, floor)),
     );
+}
+
+#[inline(always)]
+fn add_bias_block<const W: usize>(first: usize, output: &mut [f32], bias: &[f32], floor: f32) {
+    let constants = *block::<W>(bias, first);
+    for pixel in output.chunks_exact_mut(bias.len()) {
+        let y = block_mut::<W>(pixel, first);
+        for c in 0..W {
+            y[c] = (y[c] + constants[c]).max(floor);
+        }
+    }
 }
 
 fn add_rows(path: Path, rows: &[f32], sums: &mut [f32]) {
     path.vectorize(
         #[inline(always)]
-        || {
-            for row in rows.chunks_exact(sums.len()) {
-                for (sum, x) in sums.iter_mut().zip(row) {
-                    *sum += x;
-                }
-            }
-        },
+        || in_blocks!(sums.len(), add_rows_block(rows, sums)),
     );
+}
+
+#[inline(always)]
+fn add_rows_block<const W: usize>(first: usize, rows: &[f32], sums: &mut [f32]) {
+    let mut total = *block::<W>(sums, first);
+    for row in rows.chunks_exact(sums.len()) {
+        let row = block::<W>(row, first);
+        for c in 0..W {
+            total[c] += row[c];
+        }
+    }
+    *block_mut::<W>(sums, first) = total;
 }

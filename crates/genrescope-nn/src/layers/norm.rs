@@ -1,6 +1,7 @@
 //! Batch normalisation over samples, time and bands, one mean and variance per channel.
 
 use super::{Backward, Memo, Mode, Op, ParameterSpec, Pass, Start, Value, single};
+use crate::blocks::{block, block_mut, in_blocks};
 use crate::graph::Shape;
 use crate::kernels::Path;
 use crate::parallel::{for_groups, map_groups, sum_groups};
@@ -137,49 +138,70 @@ fn batch_moments(pass: &Pass, x: &[f32], channels: usize) -> Moments {
 
 /// `(mean, Σ (x − mean)²)` per channel of the pixels in `x`.
 fn shifted_moments(path: Path, x: &[f32], channels: usize) -> Vec<(f64, f64)> {
-    let shift = x[..channels].to_vec();
-    let (mut sums, mut squares) = (vec![0.0_f64; channels], vec![0.0_f64; channels]);
-    // Short runs in f32, joined in f64: rounding stays below 1e-6 of the variance.
-    for run in x.chunks(256 * channels) {
-        let (mut sum, mut square) = (vec![0.0_f32; channels], vec![0.0_f32; channels]);
-        path.vectorize(
-            #[inline(always)]
-            || {
-                for pixel in run.chunks_exact(channels) {
-                    for c in 0..channels {
-                        let d = pixel[c] - shift[c];
-                        sum[c] += d;
-                        square[c] += d * d;
-                    }
-                }
-            },
-        );
-        for c in 0..channels {
-            sums[c] += f64::from(sum[c]);
-            squares[c] += f64::from(square[c]);
-        }
-    }
-    let count = (x.len() / channels) as f64;
-    (0..channels)
-        .map(|c| (f64::from(shift[c]) + sums[c] / count, (squares[c] - sums[c] * sums[c] / count).max(0.0)))
-        .collect()
-}
-
-fn normalise(pass: &Pass, x: &[f32], [mean, factor, beta]: [&[f32]; 3], output: &mut [f32]) {
-    let channels = mean.len();
-    let floor = if pass.relu { 0.0 } else { f32::NEG_INFINITY };
-    pass.path.vectorize(
+    let mut sums = vec![[0.0_f64; 2]; channels];
+    path.vectorize(
         #[inline(always)]
         || {
-            for (x, y) in x.chunks_exact(channels).zip(output.chunks_exact_mut(channels)) {
-                for c in 0..channels {
-                    y[c] = ((x[c] - mean[c]) * factor[c] + beta[c]).max(floor);
-                }
+            // Short runs in f32, joined in f64: rounding stays below 1e-6 of the variance.
+            for run in x.chunks(256 * channels) {
+                in_blocks!(channels, add_moments(run, x, &mut sums));
             }
         },
     );
+    let count = (x.len() / channels) as f64;
+    let moments = |(sum, square): (f64, f64), shift: f32| {
+        (f64::from(shift) + sum / count, (square - sum * sum / count).max(0.0))
+    };
+    sums.iter().zip(x).map(|(&[sum, square], shift)| moments((sum, square), *shift)).collect()
 }
 
+/// Adds `[Σ d, Σ d²]`, `d = x − shift`, of a block of channels.
+#[inline(always)]
+fn add_moments<const W: usize>(first: usize, run: &[f32], shift: &[f32], sums: &mut [[f64; 2]]) {
+    let shift = block::<W>(shift, first);
+    let (mut sum, mut square) = ([0.0_f32; W], [0.0_f32; W]);
+    for pixel in run.chunks_exact(sums.len()) {
+        let x = block::<W>(pixel, first);
+        for c in 0..W {
+            let d = x[c] - shift[c];
+            sum[c] += d;
+            square[c] += d * d;
+        }
+    }
+    for c in 0..W {
+        sums[first + c][0] += f64::from(sum[c]);
+        sums[first + c][1] += f64::from(square[c]);
+    }
+}
+
+fn normalise(pass: &Pass, x: &[f32], constants: [&[f32]; 3], output: &mut [f32]) {
+    let floor = if pass.relu { 0.0 } else { f32::NEG_INFINITY };
+    pass.path.vectorize(
+        #[inline(always)]
+        || in_blocks!(constants[0].len(), normalise_block(x, constants, floor, output)),
+    );
+}
+
+/// `max((x − mean) · factor + β, floor)` of a block of channels.
+#[inline(always)]
+fn normalise_block<const W: usize>(
+    first: usize,
+    x: &[f32],
+    constants: [&[f32]; 3],
+    floor: f32,
+    output: &mut [f32],
+) {
+    let channels = constants[0].len();
+    let [mean, factor, beta] = constants.map(|values| *block::<W>(values, first));
+    for (x, y) in x.chunks_exact(channels).zip(output.chunks_exact_mut(channels)) {
+        let (x, y) = (block::<W>(x, first), block_mut::<W>(y, first));
+        for c in 0..W {
+            y[c] = ((x[c] - mean[c]) * factor[c] + beta[c]).max(floor);
+        }
+    }
+}
+
+/// What backward knows of each channel.
 struct Affine<'a> {
     mean: &'a [f32],
     scale: &'a [f32],
@@ -189,49 +211,77 @@ struct Affine<'a> {
 }
 
 impl Affine<'_> {
-    /// Below this input (times the sign of γ) a merged ReLU was shut; −∞ without one.
+    fn channels(&self) -> usize {
+        self.mean.len()
+    }
+
+    /// `γ / deviation` of a block, and what must be exceeded for a merged ReLU to be open (−∞ without one).
     #[inline(always)]
-    fn open(&self, c: usize, centred: f32) -> bool {
-        !self.relu || centred * (self.scale[c] * self.gamma[c]) + self.beta[c] > 0.0
+    fn slope<const W: usize>(&self, first: usize) -> ([f32; W], f32) {
+        let (scale, gamma) = (block::<W>(self.scale, first), block::<W>(self.gamma, first));
+        (std::array::from_fn(|c| scale[c] * gamma[c]), if self.relu { 0.0 } else { f32::NEG_INFINITY })
     }
 
     /// Adds `[Σ dy, Σ dy · x̂]` per channel.
     fn add_sums(&self, path: Path, x: &[f32], dy: &[f32], sums: &mut [f32]) {
-        let channels = self.mean.len();
-        let (sum, product) = sums.split_at_mut(channels);
         path.vectorize(
             #[inline(always)]
-            || {
-                for (x, dy) in x.chunks_exact(channels).zip(dy.chunks_exact(channels)) {
-                    for c in 0..channels {
-                        let centred = x[c] - self.mean[c];
-                        let dy = if self.open(c, centred) { dy[c] } else { 0.0 };
-                        sum[c] += dy;
-                        product[c] += dy * centred * self.scale[c];
-                    }
-                }
-            },
+            || in_blocks!(self.channels(), add_gradient_sums(self, x, dy, sums)),
         );
     }
 
     /// `γ / deviation · (dy − mean(dy) − x̂ · mean(dy · x̂))`.
     fn input_gradient(&self, path: Path, [x, dy]: [&[f32]; 2], sums: &[f32], count: f32, dx: &mut [f32]) {
-        let channels = self.mean.len();
-        let factor: Vec<f32> = self.scale.iter().zip(self.gamma).map(|(s, g)| s * g).collect();
-        let offset: Vec<f32> = sums[..channels].iter().map(|s| s / count).collect();
-        let slope: Vec<f32> = sums[channels..].iter().zip(self.scale).map(|(s, k)| s / count * k).collect();
+        let means: Vec<f32> = sums.iter().map(|sum| sum / count).collect();
         path.vectorize(
             #[inline(always)]
-            || {
-                let pixels = x.chunks_exact(channels).zip(dy.chunks_exact(channels));
-                for ((x, dy), dx) in pixels.zip(dx.chunks_exact_mut(channels)) {
-                    for c in 0..channels {
-                        let centred = x[c] - self.mean[c];
-                        let dy = if self.open(c, centred) { dy[c] } else { 0.0 };
-                        dx[c] = factor[c] * (dy - offset[c] - centred * slope[c]);
-                    }
-                }
-            },
+            || in_blocks!(self.channels(), write_input_gradient(self, [x, dy], &means, dx)),
         );
+    }
+}
+
+#[inline(always)]
+fn add_gradient_sums<const W: usize>(first: usize, affine: &Affine, x: &[f32], dy: &[f32], sums: &mut [f32]) {
+    let channels = affine.channels();
+    let (mean, scale) = (block::<W>(affine.mean, first), block::<W>(affine.scale, first));
+    let beta = block::<W>(affine.beta, first);
+    let (slope, threshold) = affine.slope::<W>(first);
+    let (mut sum, mut product) = ([0.0_f32; W], [0.0_f32; W]);
+    for (x, dy) in x.chunks_exact(channels).zip(dy.chunks_exact(channels)) {
+        let (x, dy) = (block::<W>(x, first), block::<W>(dy, first));
+        for c in 0..W {
+            let centred = x[c] - mean[c];
+            let dy = if centred * slope[c] + beta[c] > threshold { dy[c] } else { 0.0 };
+            sum[c] += dy;
+            product[c] += dy * centred;
+        }
+    }
+    for c in 0..W {
+        sums[first + c] += sum[c];
+        sums[channels + first + c] += product[c] * scale[c];
+    }
+}
+
+#[inline(always)]
+fn write_input_gradient<const W: usize>(
+    first: usize,
+    affine: &Affine,
+    [x, dy]: [&[f32]; 2],
+    means: &[f32],
+    dx: &mut [f32],
+) {
+    let channels = affine.channels();
+    let (mean, scale) = (block::<W>(affine.mean, first), block::<W>(affine.scale, first));
+    let (beta, offset) = (block::<W>(affine.beta, first), block::<W>(means, first));
+    let along: [f32; W] = std::array::from_fn(|c| means[channels + first + c] * scale[c]);
+    let (slope, threshold) = affine.slope::<W>(first);
+    let pixels = x.chunks_exact(channels).zip(dy.chunks_exact(channels));
+    for ((x, dy), dx) in pixels.zip(dx.chunks_exact_mut(channels)) {
+        let (x, dy, dx) = (block::<W>(x, first), block::<W>(dy, first), block_mut::<W>(dx, first));
+        for c in 0..W {
+            let centred = x[c] - mean[c];
+            let dy = if centred * slope[c] + beta[c] > threshold { dy[c] } else { 0.0 };
+            dx[c] = slope[c] * (dy - offset[c] - centred * along[c]);
+        }
     }
 }

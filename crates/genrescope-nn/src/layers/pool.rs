@@ -1,6 +1,7 @@
 //! Pooling: windows that do not overlap, and whole axes.
 
 use super::{Axis, Backward, Memo, Op, Pass, Value, single};
+use crate::blocks::{block, block_mut, in_blocks};
 use crate::graph::Shape;
 use crate::parallel::for_samples;
 
@@ -53,52 +54,59 @@ impl Pool {
             }
         }
     }
+}
 
-    #[inline(always)]
-    fn pool_sample(&self, shape: Shape, x: &[f32], y: &mut [f32]) {
-        let channels = shape[2];
-        let share = 1.0 / (self.size[0] * self.size[1]) as f32;
-        self.windows(shape, |out, pixel, i| {
-            let x = &x[pixel * channels..][..channels];
-            let y = &mut y[out * channels..][..channels];
-            match (self.kind, i) {
-                (PoolKind::Max, 0) => y.copy_from_slice(x),
-                (PoolKind::Max, _) => {
-                    y.iter_mut().zip(x).for_each(|(y, x)| *y = if *x > *y { *x } else { *y })
-                }
-                (PoolKind::Average, 0) => y.iter_mut().zip(x).for_each(|(y, x)| *y = x * share),
-                (PoolKind::Average, _) => y.iter_mut().zip(x).for_each(|(y, x)| *y += x * share),
-            }
-        });
-    }
+/// One sample, a block of channels.
+#[inline(always)]
+fn pool_block<const W: usize>(first: usize, pool: &Pool, shape: Shape, x: &[f32], y: &mut [f32]) {
+    let channels = shape[2];
+    let share = 1.0 / (pool.size[0] * pool.size[1]) as f32;
+    pool.windows(shape, |out, pixel, i| {
+        let (x, y) = (block::<W>(x, pixel * channels + first), block_mut::<W>(y, out * channels + first));
+        for c in 0..W {
+            y[c] = match (pool.kind, i) {
+                (PoolKind::Max, 0) => x[c],
+                (PoolKind::Max, _) => y[c].max(x[c]),
+                (PoolKind::Average, 0) => x[c] * share,
+                (PoolKind::Average, _) => y[c] + x[c] * share,
+            };
+        }
+    });
+}
 
-    /// The gradient of an average; `dx` is zero where no window reaches.
-    #[inline(always)]
-    fn spread(&self, shape: Shape, dy: &[f32], dx: &mut [f32]) {
-        let channels = shape[2];
-        let share = 1.0 / (self.size[0] * self.size[1]) as f32;
-        self.windows(shape, |out, pixel, _| {
-            let dx = &mut dx[pixel * channels..][..channels];
-            dx.iter_mut().zip(&dy[out * channels..][..channels]).for_each(|(dx, dy)| *dx = dy * share);
-        });
-    }
+/// The gradient of an average; `dx` is zero where no window reaches.
+#[inline(always)]
+fn spread_block<const W: usize>(first: usize, pool: &Pool, shape: Shape, dy: &[f32], dx: &mut [f32]) {
+    let channels = shape[2];
+    let share = 1.0 / (pool.size[0] * pool.size[1]) as f32;
+    pool.windows(shape, |out, pixel, _| {
+        let (dy, dx) = (block::<W>(dy, out * channels + first), block_mut::<W>(dx, pixel * channels + first));
+        for c in 0..W {
+            dx[c] = dy[c] * share;
+        }
+    });
+}
 
-    /// The gradient of a maximum, to the first number that equals it; `left` is scratch.
-    #[inline(always)]
-    fn route(&self, shape: Shape, [x, y, dy]: [&[f32]; 3], dx: &mut [f32], left: &mut [f32]) {
-        let channels = shape[2];
-        left.copy_from_slice(dy);
-        self.windows(shape, |out, pixel, _| {
-            let (from, to) = (out * channels, pixel * channels);
-            let (x, dx) = (&x[to..][..channels], &mut dx[to..][..channels]);
-            let (y, left) = (&y[from..][..channels], &mut left[from..][..channels]);
-            for c in 0..channels {
-                let first = x[c] == y[c];
-                dx[c] = if first { left[c] } else { 0.0 };
-                left[c] = if first { 0.0 } else { left[c] };
-            }
-        });
-    }
+/// The gradient of a maximum, to the first number that equals it; `left` starts as the output's gradient.
+#[inline(always)]
+fn route_block<const W: usize>(
+    first: usize,
+    pool: &Pool,
+    shape: Shape,
+    [x, y]: [&[f32]; 2],
+    [left, dx]: [&mut [f32]; 2],
+) {
+    let channels = shape[2];
+    pool.windows(shape, |out, pixel, _| {
+        let (from, to) = (out * channels + first, pixel * channels + first);
+        let (x, dx) = (block::<W>(x, to), block_mut::<W>(dx, to));
+        let (y, left) = (block::<W>(y, from), block_mut::<W>(left, from));
+        for c in 0..W {
+            let is_first = x[c] == y[c];
+            dx[c] = if is_first { left[c] } else { 0.0 };
+            left[c] = if is_first { 0.0 } else { left[c] };
+        }
+    });
 }
 
 impl Op for Pool {
@@ -119,7 +127,7 @@ impl Op for Pool {
             let x = &data[sample * width..][..width];
             pass.path.vectorize(
                 #[inline(always)]
-                || self.pool_sample(shape, x, y),
+                || in_blocks!(shape[2], pool_block(self, shape, x, y)),
             );
         });
     }
@@ -132,13 +140,13 @@ impl Op for Pool {
         for_samples(pass.samples, d_input, |sample, dx| {
             let x = &data[sample * dx.len()..][..dx.len()];
             let (y, dy) = (&y[sample * width..][..width], &dy[sample * width..][..width]);
-            let mut left = vec![0.0; width];
+            let mut left = dy.to_vec();
             dx.fill(0.0);
             pass.path.vectorize(
                 #[inline(always)]
                 || match self.kind {
-                    PoolKind::Average => self.spread(shape, dy, dx),
-                    PoolKind::Max => self.route(shape, [x, y, dy], dx, &mut left),
+                    PoolKind::Average => in_blocks!(shape[2], spread_block(self, shape, dy, dx)),
+                    PoolKind::Max => in_blocks!(shape[2], route_block(self, shape, [x, y], [&mut left, dx])),
                 },
             );
         });
