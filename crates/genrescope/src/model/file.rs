@@ -32,7 +32,10 @@ pub struct Model {
 impl fmt::Debug for Model {
     /// Without the weights.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Model").field("header", &self.header).field("hash", &self.hash).finish_non_exhaustive()
+        f.debug_struct("Model")
+            .field("header", &self.header)
+            .field("hash", &self.hash)
+            .finish_non_exhaustive()
     }
 }
 
