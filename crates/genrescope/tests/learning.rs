@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use genrescope::dataset::folds::Partition;
 use genrescope::dataset::{Dataset, Spectrogram, Track};
 use genrescope::model::Model;
-use genrescope::train::{Resume, Settings, TrainOptions, Trained, train_on};
+use genrescope::train::{Assignment, Resume, Settings, TrainOptions, Trained, train_on};
 
 const BANDS: usize = 16;
 
@@ -70,7 +70,7 @@ const PLAIN: [&str; 8] = [
 ];
 
 fn run(dataset: &Dataset, parts: &Partition, settings: &Settings, options: &TrainOptions) -> Trained {
-    train_on(dataset, parts, settings, options, &mut |_| ()).unwrap()
+    train_on(&Assignment { dataset, parts, settings }, options, &mut |_| ()).unwrap()
 }
 
 fn parts(train: std::ops::Range<usize>, valid: std::ops::Range<usize>) -> Partition {
@@ -152,7 +152,9 @@ fn a_checkpoint_of_other_settings_is_refused() {
         TrainOptions { out, resume: Resume::Continue, stop_after: Some(1), ..TrainOptions::default() };
     run(&dataset, &parts(0..8, 0..0), &settings(&[]), &options);
     let other = settings(&["train.learning_rate=0.1"]);
-    let error = train_on(&dataset, &parts(0..8, 0..0), &other, &options, &mut |_| ()).unwrap_err();
+    let parts = parts(0..8, 0..0);
+    let assignment = Assignment { dataset: &dataset, parts: &parts, settings: &other };
+    let error = train_on(&assignment, &options, &mut |_| ()).unwrap_err();
     assert_eq!(error.kind(), genrescope::ErrorKind::BadSettings);
 }
 
@@ -192,13 +194,9 @@ fn settings_that_cannot_work_are_refused() {
     let cases =
         [vec!["model.network=v-kernel"], vec!["model.network=unheard-of"], vec!["train.keep=best_loss"]];
     for changes in cases {
-        let result = train_on(
-            &dataset,
-            &parts(0..8, 0..0),
-            &settings(&changes),
-            &TrainOptions::default(),
-            &mut |_| (),
-        );
+        let (parts, settings) = (parts(0..8, 0..0), settings(&changes));
+        let assignment = Assignment { dataset: &dataset, parts: &parts, settings: &settings };
+        let result = train_on(&assignment, &TrainOptions::default(), &mut |_| ());
         assert_eq!(result.err().map(|e| e.kind()), Some(genrescope::ErrorKind::BadSettings), "{changes:?}");
     }
 }

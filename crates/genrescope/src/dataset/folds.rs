@@ -23,7 +23,7 @@ pub struct Partition {
     pub test: Vec<usize>,
 }
 
-/// Held-out share of the inner validation of [`artist`]: one of so many folds (`models.md` of Foleiss and Tavares: 5).
+/// The inner validation part of [`artist`] is one of so many folds of the training part.
 const INNER_FOLDS: usize = 5;
 
 /// Group of every track: tracks of one artist and near-duplicates share one. Numbers count from 0 by first appearance.

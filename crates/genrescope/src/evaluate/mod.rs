@@ -6,11 +6,11 @@
 
 use std::path::PathBuf;
 
+use crate::dataset::Dataset;
 use crate::dataset::folds::Partition;
-use crate::dataset::{Dataset, folds};
 use crate::model::Model;
 use crate::train::settings::Protocol;
-use crate::train::{self, Progress, Resume, Settings, TrainOptions, parts, write_atomically};
+use crate::train::{self, Assignment, Progress, Resume, Settings, TrainOptions, parts, write_atomically};
 use crate::{Error, ErrorKind, Result};
 
 mod fold;
@@ -105,9 +105,7 @@ fn finish(
     options: &EvaluateOptions,
     done: &[FoldResult],
 ) -> Result<ResultFile> {
-    let groups = folds::groups(&dataset.tracks);
-    let group_of = |id: &str| dataset.tracks.iter().position(|track| track.id == id).map(|t| groups[t]);
-    let result = ResultFile::new(settings, &options.commit, &dataset.genres, done, &group_of);
+    let result = ResultFile::new(settings, &options.commit, dataset, done);
     result.write(&options.out.join("result.json"))?;
     if let [only] = done {
         stamp(options, only.fold, &result)?;
@@ -167,7 +165,8 @@ impl Evaluation<'_> {
             commit: self.options.commit.clone(),
         };
         let mut show = |event: Progress| progress(Event::Training(event));
-        let trained = train::train_on(self.dataset, partition, self.settings, &options, &mut show)?;
+        let assignment = Assignment { dataset: self.dataset, parts: partition, settings: self.settings };
+        let trained = train::train_on(&assignment, &options, &mut show)?;
         let fold = self.measure(partition, &trained.model)?;
         self.record(&fold)?;
         write_atomically(&self.result_path(), &fold.to_json()?)?;

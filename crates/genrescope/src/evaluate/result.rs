@@ -1,10 +1,12 @@
 //! `result.json`: what an evaluation came to, with everything that is needed to say what the number means.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::{FoldResult, Judgement};
+use crate::dataset::{Dataset, folds};
 use crate::metrics::{self, Bootstrap, Confusion};
 use crate::model::ProtocolResult;
 use crate::train::{Settings, write_atomically};
@@ -81,7 +83,7 @@ pub struct FoldFigures {
 
 impl Figures {
     /// Figures of judged tracks; `group_of` gives a track's artist group by its id.
-    pub fn new(tracks: &[Judgement], genres: usize, group_of: &dyn Fn(&str) -> Option<usize>) -> Self {
+    pub fn new(tracks: &[Judgement], genres: usize, group_of: &HashMap<&str, usize>) -> Self {
         let truth: Vec<usize> = tracks.iter().map(|track| track.genre).collect();
         // Silence is judged no genre: it counts as wrong, and as evenly unsure.
         let even = || vec![1.0 / genres as f32; genres];
@@ -92,7 +94,7 @@ impl Figures {
         let predicted: Vec<usize> = scores.iter().map(|scores| metrics::best(scores)).collect();
         let right: Vec<bool> = tracks.iter().map(Judgement::is_right).collect();
         let groups: Vec<usize> =
-            tracks.iter().map(|track| group_of(&track.id).unwrap_or(usize::MAX)).collect();
+            tracks.iter().map(|track| group_of.get(&*track.id).copied().unwrap_or(usize::MAX)).collect();
         let interval = metrics::bootstrap(&right, &groups, &Bootstrap::default());
         let confusion = Confusion::new(&truth, &predicted, genres);
         let share = right.iter().filter(|right| **right).count() as f64 / right.len().max(1) as f64;
@@ -110,14 +112,11 @@ impl Figures {
 
 impl ResultFile {
     /// The result of folds that are all there.
-    pub(super) fn new(
-        settings: &Settings,
-        commit: &str,
-        genres: &[String],
-        done: &[FoldResult],
-        group_of: &dyn Fn(&str) -> Option<usize>,
-    ) -> Self {
-        let figures = |tracks: Vec<Judgement>| Figures::new(&tracks, genres.len(), group_of);
+    pub(super) fn new(settings: &Settings, commit: &str, dataset: &Dataset, done: &[FoldResult]) -> Self {
+        let groups = folds::groups(&dataset.tracks);
+        let group_of: HashMap<&str, usize> =
+            dataset.tracks.iter().zip(groups).map(|(track, group)| (track.id.as_str(), group)).collect();
+        let figures = |tracks: Vec<Judgement>| Figures::new(&tracks, dataset.genres.len(), &group_of);
         let from_audio: Vec<Judgement> = done.iter().flat_map(|fold| fold.from_audio.clone()).collect();
         Self {
             schema: SCHEMA.into(),
@@ -127,7 +126,7 @@ impl ResultFile {
             network: settings.model.network.clone(),
             seed: settings.seed,
             commit: commit.into(),
-            genres: genres.to_vec(),
+            genres: dataset.genres.clone(),
             pooled: figures(done.iter().flat_map(|fold| fold.tracks.clone()).collect()),
             from_audio: (!from_audio.is_empty()).then(|| figures(from_audio)),
             folds: done.iter().map(FoldFigures::of).collect(),

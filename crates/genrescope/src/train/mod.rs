@@ -1,6 +1,6 @@
 //! Learning a model from tracks.
 //!
-//! Takes [`Settings`] (one `settings.toml`), gives a [`Model`](crate::model::Model) and the run's history; reports by callback.
+//! Takes [`Settings`] (one `settings.toml`), gives a [`Model`] and the run's history; reports by callback.
 //! With an output folder every epoch leaves a checkpoint, and a run that was killed goes on with the same result.
 //! Never sees a test part: which tracks it is given is decided in [`parts`].
 
@@ -34,6 +34,17 @@ pub enum Resume {
     Afresh,
     /// From the last checkpoint, if there is one.
     Continue,
+}
+
+/// What one model is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Assignment<'a> {
+    /// All tracks.
+    pub dataset: &'a Dataset,
+    /// Which of them are learned from and chosen by.
+    pub parts: &'a Partition,
+    /// How.
+    pub settings: &'a Settings,
 }
 
 /// Where a run is kept, and how far it goes.
@@ -118,7 +129,7 @@ pub fn train(
 ) -> Result<Trained> {
     let dataset = read(settings, progress)?;
     let parts = parts::for_training(&dataset, settings)?;
-    train_on(&dataset, &parts, settings, options, progress)
+    train_on(&Assignment { dataset: &dataset, parts: &parts, settings }, options, progress)
 }
 
 /// Reads the data set of the settings and reports what was skipped.
@@ -129,18 +140,17 @@ pub(crate) fn read(settings: &Settings, progress: &mut dyn FnMut(Progress)) -> R
     Ok(dataset)
 }
 
-/// Trains one model on `parts.train`; `parts.valid` chooses the epoch, `parts.test` is not touched.
+/// Trains one model on the training part; the validation part chooses the epoch, the test part is not touched.
 ///
 /// # Errors
 /// As [`train`].
 pub fn train_on(
-    dataset: &Dataset,
-    parts: &Partition,
-    settings: &Settings,
+    assignment: &Assignment,
     options: &TrainOptions,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Trained> {
-    let mut run = begin(dataset, parts, settings, options)?;
+    let Assignment { parts, settings, .. } = *assignment;
+    let mut run = begin(assignment, options)?;
     progress(Progress::Begin {
         tracks: parts.train.len(),
         valid_tracks: parts.valid.len(),
@@ -160,13 +170,9 @@ pub fn train_on(
     Ok(Trained { model, history: run.state.history })
 }
 
-fn begin<'a>(
-    dataset: &'a Dataset,
-    parts: &'a Partition,
-    settings: &'a Settings,
-    options: &TrainOptions,
-) -> Result<Run<'a>> {
-    let mut run = Run::new(dataset, parts, settings)?;
+fn begin<'a>(assignment: &Assignment<'a>, options: &TrainOptions) -> Result<Run<'a>> {
+    let settings = assignment.settings;
+    let mut run = Run::new(assignment)?;
     let Some(out) = &options.out else { return Ok(run) };
     std::fs::create_dir_all(out).map_err(|e| Error::io(out.display(), e))?;
     if options.resume == Resume::Continue

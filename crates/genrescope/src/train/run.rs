@@ -8,7 +8,7 @@ use super::checkpoint::{Checkpoint, State};
 use super::history::Epoch;
 use super::schedule::LearningRate;
 use super::settings::{Keep, Scaling, Settings, Watch};
-use super::{Progress, validate};
+use super::{Assignment, Progress, validate};
 use crate::dataset::folds::Partition;
 use crate::dataset::patches::{Batch, BatchPlan, Sampling, build_batch, plan_epoch};
 use crate::dataset::{Dataset, statistics};
@@ -45,8 +45,9 @@ struct Tally {
 
 impl<'a> Run<'a> {
     /// A run before its first epoch. Normalisation is measured here, on the training part alone.
-    pub(crate) fn new(dataset: &'a Dataset, parts: &'a Partition, settings: &'a Settings) -> Result<Self> {
-        check(dataset, parts, settings)?;
+    pub(crate) fn new(assignment: &Assignment<'a>) -> Result<Self> {
+        let Assignment { dataset, parts, settings } = *assignment;
+        check(assignment)?;
         let sampling = Sampling {
             front_end: settings.features.clone(),
             normalisation: normalisation(dataset, &parts.train, settings),
@@ -271,7 +272,8 @@ fn right(batch: &Batch, logits: &[f32]) -> usize {
     rows.filter(|(logits, target)| best(logits) == best(target)).count()
 }
 
-fn check(dataset: &Dataset, parts: &Partition, settings: &Settings) -> Result<()> {
+fn check(assignment: &Assignment) -> Result<()> {
+    let Assignment { dataset, parts, settings } = assignment;
     settings.check()?;
     let network = zoo::architecture(&settings.model.network)?;
     let bad = |what: String| Err(Error::new(ErrorKind::BadSettings, what));
