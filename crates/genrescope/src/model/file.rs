@@ -45,7 +45,8 @@ impl Model {
     /// # Errors
     /// [`ErrorKind::BadModel`](crate::ErrorKind::BadModel) when header and network contradict each other.
     pub fn new(header: Header, network: Network) -> Result<Self> {
-        Self::from_bytes(&to_bytes(&header, &network)?)
+        let hash = Self::from_bytes(&to_bytes(&header, &network)?)?.hash;
+        Ok(Self { header, network, hash })
     }
 
     /// A model before any training: fresh weights, the same for one seed.
