@@ -1,5 +1,6 @@
 //! `genrescope bench`: how fast each stage is on this machine. Clocks live here, never in the library.
 
+use std::hint::black_box;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -8,7 +9,7 @@ use anyhow::{Context, Result};
 use genrescope::audio::{AudioStream, Waveform};
 use genrescope::features::{mel_spectrogram, patch_db};
 use genrescope::model::Model;
-use genrescope::predict::{Decoding, Settings, classify};
+use genrescope::predict::{Decoding, PATCH_HOP, Settings, classify};
 use serde::Serialize;
 
 use crate::exit::Ending;
@@ -89,36 +90,52 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending> {
 fn measure(arguments: &Arguments, threads: usize) -> Result<Record> {
     let model = models::load(arguments.model.as_deref())?;
     let recording = Recording::new(arguments.file.as_deref());
-    let front_end = &model.header.front_end;
-    let rate_hz = front_end.sample_rate_hz;
-    let clock = Clock { runs: arguments.runs, duration_s: recording.waveform(rate_hz)?.duration_s() };
-    let waveform = recording.waveform(rate_hz)?;
-    let mel = mel_spectrogram(&waveform, front_end)?;
-    let frames = model.header.patch_frames;
-    let power: Vec<f32> = mel.power.iter().copied().cycle().take(frames * mel.bands).collect();
-    let patches = vec![patch_db(&power, front_end, None); PATCHES];
-    let ms_per_patch = clock.ms(|| Ok(drop(model.scores(&patches)?)))? / PATCHES as f64;
-    let patches_a_track = (clock.duration_s / model.header.patch_s() / genrescope::predict::PATCH_HOP).ceil();
-    let total = |decoding| {
-        let settings = Settings { decoding, ..Settings::default() };
-        clock.ms(|| Ok(drop(classify(&model, recording.open(rate_hz)?, &settings)?)))
-    };
-    let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().context("threads cannot be started")?;
+    let waveform = recording.waveform(model.header.front_end.sample_rate_hz)?;
+    let clock = Clock { runs: arguments.runs, duration_s: waveform.duration_s() };
+    let network = network(&model, &waveform, &clock)?;
     Ok(Record {
         recording: recording.name(),
         duration_s: clock.duration_s,
         model: model.header.name.clone(),
         threads,
-        start_ms: clock.ms(|| Ok(drop(Model::embedded()?)))?,
+        start_ms: clock.ms(|| Ok(Model::embedded()?))?,
         stages: Stages {
-            decode: clock.speed(clock.ms(|| recording.waveform(rate_hz).map(drop))?),
-            mel: clock.speed(clock.ms(|| Ok(drop(mel_spectrogram(&waveform, front_end)?)))?),
-            network: clock.speed(ms_per_patch * patches_a_track),
-            total_1_thread: clock.speed(one.install(|| total(Decoding::Inline))?),
-            total: clock.speed(total(if threads > 1 { Decoding::Ahead } else { Decoding::Inline })?),
+            decode: clock.speed(clock.ms(|| recording.waveform(waveform.sample_rate_hz))?),
+            mel: clock.speed(clock.ms(|| Ok(mel_spectrogram(&waveform, &model.header.front_end)?))?),
+            network: clock.speed(network.ms_per_patch * (clock.duration_s / patch_hop_s(&model)).ceil()),
+            total_1_thread: total(&model, &recording, &clock, 1)?,
+            total: total(&model, &recording, &clock, threads)?,
         },
-        network: NetworkSpeed { name: model.header.network.clone(), patch_frames: frames, ms_per_patch },
+        network,
     })
+}
+
+/// The network alone, on full patches.
+fn network(model: &Model, waveform: &Waveform, clock: &Clock) -> Result<NetworkSpeed> {
+    let (header, front_end) = (&model.header, &model.header.front_end);
+    let mel = mel_spectrogram(waveform, front_end)?;
+    let power: Vec<f32> = mel.power.iter().copied().cycle().take(header.patch_frames * mel.bands).collect();
+    let patches = vec![patch_db(&power, front_end, None); PATCHES];
+    Ok(NetworkSpeed {
+        name: header.network.clone(),
+        patch_frames: header.patch_frames,
+        ms_per_patch: clock.ms(|| Ok(model.scores(&patches)?))? / PATCHES as f64,
+    })
+}
+
+fn patch_hop_s(model: &Model) -> f64 {
+    PATCH_HOP * model.header.patch_s()
+}
+
+/// From the file to the timeline.
+fn total(model: &Model, recording: &Recording, clock: &Clock, threads: usize) -> Result<Speed> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    let decoding = if threads > 1 { Decoding::Ahead } else { Decoding::Inline };
+    let settings = Settings { decoding, ..Settings::default() };
+    let rate_hz = model.header.front_end.sample_rate_hz;
+    let classify = || Ok(classify(model, recording.open(rate_hz)?, &settings)?);
+    let ms = pool.context("threads cannot be started")?.install(|| clock.ms(classify))?;
+    Ok(clock.speed(ms))
 }
 
 /// Measures a recording's worth of work.
@@ -129,11 +146,11 @@ struct Clock {
 
 impl Clock {
     /// The fastest of the runs, ms: what disturbs a run can only make it slower.
-    fn ms(&self, work: impl Fn() -> Result<()>) -> Result<f64> {
+    fn ms<T>(&self, work: impl Fn() -> Result<T>) -> Result<f64> {
         let mut fastest = f64::INFINITY;
         for _ in 0..self.runs {
             let start = Instant::now();
-            work()?;
+            black_box(work()?);
             fastest = fastest.min(1000.0 * start.elapsed().as_secs_f64());
         }
         Ok(fastest)

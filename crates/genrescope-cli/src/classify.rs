@@ -100,7 +100,7 @@ pub(crate) fn run(arguments: &Arguments, talk: &Talk) -> Result<Ending> {
     let report = Report::open(arguments.output.as_deref(), arguments.style(), label)?;
     let count = inputs.len();
     let talk = talk.counting_to(count);
-    let events = crew::start(model, settings, inputs, threads)?;
+    let events = crew::start(model, &settings, inputs, threads)?;
     Desk { count, report, talk, strict: arguments.strict, failed: 0, judged_s: 0.0, started: Instant::now() }
         .run(&events)
 }

@@ -33,7 +33,7 @@ struct Work {
 /// Starts up to `threads` threads on the inputs; there will be one [`Event::Done`] for each.
 pub(crate) fn start(
     model: Model,
-    settings: Settings,
+    settings: &Settings,
     inputs: Vec<Input>,
     threads: usize,
 ) -> Result<Receiver<Event>> {
@@ -44,7 +44,7 @@ pub(crate) fn start(
     let decoding = if threads_each > 1 { Decoding::Ahead } else { Decoding::Inline };
     let work = Arc::new(Work {
         model,
-        settings: Settings { decoding, ..settings },
+        settings: Settings { decoding, ..settings.clone() },
         inputs,
         next: AtomicUsize::new(0),
     });

@@ -18,7 +18,7 @@ use crate::training_progress::TrainingProgress;
 #[command(after_help = "Examples:
   genrescope evaluate settings.toml --set folds.protocol=cross_validation --out runs/cv
   genrescope evaluate settings.toml --set folds.protocol=cross_validation --fold 2 --out runs/cv
-  genrescope evaluate settings.toml --out runs/test --readings experiments/test-readings.csv --what \"default model\"")]
+  genrescope evaluate settings.toml --out runs/test --readings readings.csv --what first")]
 pub(crate) struct Args {
     /// Data, network, optimiser, variations and folds
     settings: PathBuf,

@@ -20,7 +20,7 @@ use talk::Talk;
 
 /// Hears which musical genre a recording is, and how that changes over the track.
 #[derive(Parser)]
-#[command(version, propagate_version = true, after_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "genrescope", version, propagate_version = true, after_help = EXAMPLES, max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

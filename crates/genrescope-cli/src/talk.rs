@@ -56,7 +56,7 @@ impl Talk {
 
     /// One more input is done.
     pub(crate) fn advance(&self, name: &str) {
-        self.bar.set_message(name.to_owned());
+        self.bar.set_message(genrescope::report::text::printable(name));
         self.bar.inc(1);
     }
 

@@ -1,6 +1,7 @@
 //! A model as one safetensors file: weights as tensors, the [`Header`] as JSON in its metadata.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::path::Path;
 
 use genrescope_nn::{Graph, Network, softmax};
@@ -20,12 +21,22 @@ const HASH_DIGITS: usize = 16;
 static EMBEDDED: &[u8] = include_bytes!("../../models/default.safetensors");
 
 /// A network with everything that is needed to use it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Model {
     /// What it says of itself.
     pub header: Header,
     network: Network,
     hash: String,
+}
+
+impl fmt::Debug for Model {
+    /// Without the weights.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Model")
+            .field("header", &self.header)
+            .field("hash", &self.hash)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Model {
@@ -34,7 +45,8 @@ impl Model {
     /// # Errors
     /// [`ErrorKind::BadModel`](crate::ErrorKind::BadModel) when header and network contradict each other.
     pub fn new(header: Header, network: Network) -> Result<Self> {
-        Self::from_bytes(&to_bytes(&header, &network)?)
+        let hash = Self::from_bytes(&to_bytes(&header, &network)?)?.hash;
+        Ok(Self { header, network, hash })
     }
 
     /// A model before any training: fresh weights, the same for one seed.

@@ -202,7 +202,7 @@ pub fn classify_frames(model: &Model, db: &[f32], settings: &Settings) -> Result
     let patches = plan.starts(frames).map(patch);
     let judged = judge(model, patches)?;
     let duration_s = frames as f64 * front_end.frame_period_s();
-    Ok(summary(model, &judged, plan.grid(frames, duration_s, Vec::new())))
+    Ok(summary(model, &judged, &plan.grid(frames, duration_s, Vec::new())))
 }
 
 fn classify_ahead(model: &Model, mut stream: AudioStream, plan: &Plan) -> Result<Prediction> {
@@ -238,7 +238,7 @@ fn judge_blocks(
     let mut patches = PatchStream::new(model, plan, blocks, name)?;
     let judged = judge(model, &mut patches)?;
     let (frames, duration_s) = (patches.frames(), patches.duration_s());
-    let mut prediction = summary(model, &judged, plan.grid(frames, duration_s, patches.into_levels()));
+    let mut prediction = summary(model, &judged, &plan.grid(frames, duration_s, patches.into_levels()));
     prediction.warnings.extend(plan.short_warning(model, frames, duration_s));
     Ok(prediction)
 }
@@ -261,10 +261,10 @@ fn judge(model: &Model, mut patches: impl Iterator<Item = Result<Patch>>) -> Res
     }
 }
 
-fn summary(model: &Model, judged: &[JudgedPatch], grid: Grid) -> Prediction {
+fn summary(model: &Model, judged: &[JudgedPatch], grid: &Grid) -> Prediction {
     let genres = &model.header.genres;
     let scores = timeline::track_scores(judged);
-    let cells = timeline::cells(judged, &grid, genres);
+    let cells = timeline::cells(judged, grid, genres);
     Prediction {
         start_s: grid.start_s,
         duration_s: grid.end_s - grid.start_s,

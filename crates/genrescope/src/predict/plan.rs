@@ -36,7 +36,7 @@ impl Plan {
         let patch_s = patch.unwrap_or(model.header.patch_frames) as f64 * frame_period_s;
         let hop_s = settings.patch_hop_s.unwrap_or(PATCH_HOP * patch_s);
         let to_s = settings.to_s.unwrap_or(f64::INFINITY);
-        if !(hop_s > 0.0) || (patch.is_some() && hop_s > patch_s * 1.001) {
+        if hop_s.is_nan() || hop_s <= 0.0 || (patch.is_some() && hop_s > patch_s * 1.001) {
             let message = format!(
                 "patch hop {hop_s} s: between patches of {patch_s:.2} s it must be above 0 s and at most as long"
             );

@@ -155,3 +155,28 @@ pub fn assert_refused<T: Debug>(result: genrescope::Result<T>, kind: genrescope:
     assert_eq!(error.kind(), kind, "{error}");
     assert!(error.to_string().contains(part), "{error} does not name {part}");
 }
+
+/// The header of a small untrained model: 32 bands, patches of 40 frames (3.1 s), three genres.
+pub fn small_header(network: &str) -> genrescope::model::Header {
+    use genrescope::features::FrontEnd;
+    use genrescope::model::{FORMAT_VERSION, Header, Normalisation, TrainedOn, zoo};
+    Header {
+        format_version: FORMAT_VERSION,
+        name: format!("small-{network}"),
+        network: network.into(),
+        patch_frames: 40,
+        any_length: zoo::architecture(network).unwrap().any_length,
+        front_end: FrontEnd { mel_bands: 32, ..FrontEnd::gtzan_mel() },
+        genres: ["jazz", "pop", "rock"].map(String::from).to_vec(),
+        normalisation: Normalisation { mean: vec![-30.0], deviation: vec![15.0] },
+        trained_on: TrainedOn { data: "nothing".into(), ..TrainedOn::default() },
+        results: vec![],
+        licence: "MIT OR Apache-2.0".into(),
+        commit: "none".into(),
+    }
+}
+
+/// A small untrained model; its answers mean nothing, but are always the same.
+pub fn small_model(network: &str) -> genrescope::model::Model {
+    genrescope::model::Model::untrained(small_header(network), 3).unwrap()
+}

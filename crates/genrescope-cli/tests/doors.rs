@@ -1,0 +1,95 @@
+//! The other commands, and what is true of all.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use serde_json::Value;
+use support::{Stage, ran};
+
+#[test]
+fn every_help_ends_with_examples() {
+    let stage = Stage::new();
+    let commands = ["classify", "train", "evaluate", "models", "inspect", "bench", "completions", "man"];
+    for command in commands.iter().map(|command| vec![*command]).chain([vec![]]) {
+        let arguments: Vec<&str> = command.iter().copied().chain(["--help"]).collect();
+        let (stdout, _, code) = ran(&mut stage.genrescope(&arguments));
+        let examples = stdout.split("Examples:\n").nth(1).unwrap_or_else(|| panic!("{command:?}: {stdout}"));
+        assert!(examples.lines().all(|line| line.contains("genrescope")), "{examples}");
+        assert_eq!(code, 0);
+    }
+}
+
+#[test]
+fn models_lists_every_network_with_its_size_and_input() {
+    let stage = Stage::new();
+    let (stdout, _, code) = ran(&mut stage.genrescope(&["models", "list", "--json"]));
+    let rows: Vec<Value> = serde_json::from_str(&stdout).unwrap();
+    let trainable = |name: &str| rows.iter().find(|row| row["name"] == name).unwrap()["trainable"].clone();
+    assert_eq!(code, 0);
+    assert_eq!(trainable("v-kernel"), 179_538);
+    assert_eq!(trainable("bicrnn"), 460_938);
+    for row in &rows {
+        assert!(row["parameters"].as_u64() >= row["trainable"].as_u64());
+        assert!(row["family"].is_string() && row["source"].is_string());
+        assert_eq!(row["input"]["mel_bands"], 128);
+    }
+    let (text, _, _) = ran(&mut stage.genrescope(&["models"]));
+    assert!(text.contains("crnn") && text.contains("the model inside"), "{text}");
+}
+
+#[test]
+fn inspect_shows_everything_that_a_model_says_of_itself() {
+    let stage = Stage::new();
+    let (stdout, _, code) = ran(&mut stage.genrescope(&["inspect", "model.safetensors", "--json"]));
+    let record: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(code, 0);
+    assert_eq!(record["genres"], serde_json::json!(["jazz", "pop", "rock"]));
+    assert_eq!(record["front_end"]["mel_bands"], 32);
+    assert_eq!(record["hash"].as_str().unwrap().len(), 16);
+    let (text, _, _) = ran(&mut stage.genrescope(&["inspect", "model.safetensors"]));
+    assert!(text.contains("jazz, pop, rock"), "{text}");
+    let (inside, _, code) = ran(&mut stage.genrescope(&["inspect"]));
+    assert!(inside.contains("blues, classical") && code == 0, "{inside}");
+}
+
+#[test]
+fn bench_measures_every_stage() {
+    let stage = Stage::new();
+    stage.song("song.wav", 4.0);
+    let arguments = ["bench", "song.wav", "--model", "model.safetensors", "--runs", "1"];
+    let (stdout, stderr, code) = ran(&mut stage.genrescope(&arguments));
+    assert_eq!(code, 0, "{stderr}");
+    let record: Value = serde_json::from_str(&stdout).unwrap();
+    for stage in ["decode", "mel", "network", "total_1_thread", "total"] {
+        assert!(record["stages"][stage]["seconds_of_audio_per_second"].as_f64().unwrap() > 0.0, "{stage}");
+    }
+}
+
+#[test]
+fn completions_and_manual_pages_are_written() {
+    let stage = Stage::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let (stdout, _, code) = ran(&mut stage.genrescope(&["completions", shell]));
+        assert!(stdout.contains("classify") && code == 0, "{shell}");
+    }
+    let (page, _, _) = ran(&mut stage.genrescope(&["man"]));
+    assert!(page.contains(".TH genrescope"), "{page}");
+    let (_, _, code) = ran(&mut stage.genrescope(&["man", "pages"]));
+    assert!(stage.path("pages/genrescope-classify.1").is_file() && code == 0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_closed_stderr_does_not_end_the_work() {
+    let stage = Stage::new();
+    stage.song("song.wav", 3.5);
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = std::process::Command::new(support::program())
+        .args(["classify", "absent.wav", "song.wav", "--model", "model.safetensors"])
+        .current_dir(stage.path("."))
+        .stderr(full)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stdout).unwrap().ends_with("song.wav\n"));
+}
