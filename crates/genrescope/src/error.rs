@@ -69,11 +69,13 @@ impl Error {
 
     /// An operating-system error at `place` (a path, or what was being done).
     pub fn io(place: impl fmt::Display, source: std::io::Error) -> Self {
-        let kind = match source.kind() {
-            std::io::ErrorKind::NotFound => ErrorKind::NotFound,
-            _ => ErrorKind::Io,
+        let (kind, what) = match source.kind() {
+            std::io::ErrorKind::NotFound => {
+                (ErrorKind::NotFound, "there is no such file or folder; check the path".into())
+            }
+            _ => (ErrorKind::Io, source.to_string()),
         };
-        Self::new(kind, format!("{place}: {source}")).with_source(source)
+        Self::new(kind, format!("{place}: {what}")).with_source(source)
     }
 
     /// The same error with `place` (a path, a track) in front of its message.
