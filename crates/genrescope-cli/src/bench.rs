@@ -42,11 +42,15 @@ pub(crate) struct Arguments {
     /// Each stage is run this often; the fastest run counts
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     runs: u16,
+    /// Commit of the code, for the record
+    #[arg(long, env = "GENRESCOPE_COMMIT", default_value = "unknown", hide_env_values = true)]
+    commit: String,
 }
 
 #[derive(Serialize)]
 struct Record {
     recording: String,
+    commit: String,
     duration_s: f64,
     model: String,
     threads: usize,
@@ -95,6 +99,7 @@ fn measure(arguments: &Arguments, threads: usize) -> Result<Record> {
     let network = network(&model, &waveform, &clock)?;
     Ok(Record {
         recording: recording.name(),
+        commit: arguments.commit.clone(),
         duration_s: clock.duration_s,
         model: model.header.name.clone(),
         threads,

@@ -18,6 +18,7 @@
 //! ```
 
 mod blocks;
+mod fold;
 mod graph;
 #[allow(unsafe_code)] // the only place; each block says why it is sound
 mod kernels;

@@ -26,6 +26,8 @@ pub struct Model {
     /// What it says of itself.
     pub header: Header,
     network: Network,
+    /// What scores: the network without the batch norms that fold into its convolutions.
+    folded: Network,
     hash: String,
 }
 
@@ -46,7 +48,7 @@ impl Model {
     /// [`ErrorKind::BadModel`](crate::ErrorKind::BadModel) when header and network contradict each other.
     pub fn new(header: Header, network: Network) -> Result<Self> {
         let hash = Self::from_bytes(&to_bytes(&header, &network)?)?.hash;
-        Ok(Self { header, network, hash })
+        Ok(Self { header, folded: network.folded(), network, hash })
     }
 
     /// A model before any training: fresh weights, the same for one seed.
@@ -87,7 +89,7 @@ impl Model {
             .load_safetensors(&tensors)
             .map_err(|e| bad(format!("its weights are not those of network {}: {e}", header.network)))?;
         let hash = blake3::hash(bytes).to_hex()[..HASH_DIGITS].to_owned();
-        Ok(Self { header, network, hash })
+        Ok(Self { header, folded: network.folded(), network, hash })
     }
 
     /// The model that comes with this crate.
@@ -144,7 +146,7 @@ impl Model {
         let mut input = patches.concat();
         self.header.normalisation.apply(&mut input, bands);
         let logits = self
-            .network
+            .folded
             .infer(&[&input], patches.len(), frames)
             .map_err(|e| bad(format!("`{}` does not take {frames} frames: {e}", self.header.network)))?;
         let genres = self.header.genres.len();

@@ -39,7 +39,7 @@ pub const PATCH_HOP: f64 = 0.25;
 /// Patches that the network sees at once. More cost memory and gain no speed.
 const BATCH: usize = 8;
 /// Blocks of audio that the decoder may be ahead.
-const BLOCKS_AHEAD: usize = 16;
+const BLOCKS_AHEAD: usize = 64;
 
 /// How long the patches are.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,0 +1,92 @@
+//! Batch norm folded into the convolution before it: for inference alone.
+
+use crate::graph::{Graph, NodeId};
+use crate::layers::{BatchNorm, Layer};
+use crate::network::{Network, Parameter};
+
+impl Network {
+    /// The same function without the batch norms that are the only readers of a convolution: their gain and shift go
+    /// into its weights. Outputs agree to 1e-5; not to be trained on.
+    pub fn folded(&self) -> Self {
+        let nodes = self.graph().nodes();
+        let mut graph = Graph::new();
+        let mut places: Vec<NodeId> = Vec::with_capacity(nodes.len());
+        for (id, node) in nodes.iter().enumerate() {
+            let inputs: Vec<NodeId> = node.inputs.iter().map(|input| places[input.0]).collect();
+            places.push(match &node.layer {
+                _ if self.convolution_before(id).is_some() => inputs[0],
+                Layer::Input => graph.input(&node.name, node.shape),
+                layer => graph.add(&node.name, layer.clone(), &inputs).expect("shapes stay as they were"),
+            });
+        }
+        let mut folded = Network::new(graph, 0).with_path(self.path());
+        for parameter in folded.parameters_mut() {
+            let original = self.parameters().iter().find(|p| p.name == parameter.name);
+            parameter.data.clone_from(&original.expect("no parameter is new").data);
+        }
+        for (id, node) in nodes.iter().enumerate() {
+            if let (Layer::BatchNorm(norm), Some(convolution)) = (&node.layer, self.convolution_before(id)) {
+                let statistics = &self.parameters()[self.parameters_of(id)];
+                folded.fold(&nodes[convolution].name, norm, statistics);
+            }
+        }
+        folded
+    }
+
+    /// The convolution that batch norm `id` alone reads.
+    fn convolution_before(&self, id: usize) -> Option<usize> {
+        let nodes = self.graph().nodes();
+        let &[before] = nodes[id].inputs.as_slice() else { return None };
+        let readers = nodes.iter().filter(|node| node.inputs.contains(&before)).count();
+        let kinds = (&nodes[id].layer, &nodes[before.0].layer);
+        (readers == 1 && matches!(kinds, (Layer::BatchNorm(_), Layer::Conv2d(_)))).then_some(before.0)
+    }
+
+    /// `weight · gain` and `(bias − mean) · gain + β` with `gain = γ / √(variance + eps)`, per channel.
+    fn fold(&mut self, convolution: &str, norm: &BatchNorm, statistics: &[Parameter]) {
+        let [gamma, beta, mean, variance] = [0, 1, 2, 3].map(|i| &statistics[i].data);
+        let gain: Vec<f32> = gamma.iter().zip(variance).map(|(g, v)| g / (v + norm.eps).sqrt()).collect();
+        for parameter in self.parameters_mut() {
+            if parameter.name == format!("{convolution}.weight") {
+                parameter.data.iter_mut().zip(gain.iter().cycle()).for_each(|(weight, gain)| *weight *= gain);
+            } else if parameter.name == format!("{convolution}.bias") {
+                for (c, bias) in parameter.data.iter_mut().enumerate() {
+                    *bias = (*bias - mean[c]) * gain[c] + beta[c];
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::layers::{BatchNorm, Conv2d, Dense, Relu};
+    use crate::{Adam, Graph, Network, Trainer};
+
+    #[test]
+    fn folding_changes_no_output() {
+        let mut graph = Graph::new();
+        let image = graph.input("image", [6, 5, 1]);
+        let layers = vec![
+            ("conv", Conv2d::same([3, 3], 7).into()),
+            ("norm", BatchNorm::default().into()),
+            ("relu", Relu.into()),
+            ("norm2", BatchNorm::default().into()),
+            ("out", Dense { units: 3 }.into()),
+        ];
+        graph.chain(image, layers).unwrap();
+        let mut trainer = Trainer::new(Network::new(graph, 3), Adam::default());
+        let batch: Vec<f32> = (0..4 * 30).map(|i| (i * 37 % 101) as f32 / 50.0 - 0.7).collect();
+        let targets: Vec<f32> = (0..12).map(|i| if i % 3 == i / 4 { 1.0 } else { 0.0 }).collect();
+        (0..20).for_each(|_| drop(trainer.step(&[&batch], 4, 6, &targets, 0.05).unwrap()));
+        let network = trainer.into_network();
+        let folded = network.folded();
+        assert_eq!(folded.graph().nodes().len(), network.graph().nodes().len() - 1);
+        let (expected, actual) =
+            (network.infer(&[&batch], 4, 6).unwrap(), folded.infer(&[&batch], 4, 6).unwrap());
+        let largest = expected.iter().fold(0.0_f32, |m, x| m.max(x.abs()));
+        for (expected, actual) in expected.iter().zip(&actual) {
+            assert!((expected - actual).abs() <= 1e-5 * largest, "{actual} for {expected}");
+        }
+    }
+}

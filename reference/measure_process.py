@@ -1,0 +1,71 @@
+"""Whole-process figures of `genrescope classify` on recordings made by repeating the demo clip; needs ffmpeg.
+
+Wall seconds from start to answer and peak memory for 5 minutes and for an hour of 44.1 kHz stereo MP3 at 192 kbit/s,
+and a folder of 24 clips on one thread and on all.
+
+usage: measure_process.py BINARY OUT.json COMMIT
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+DEMO = Path(__file__).parent.parent / "demo" / "demo.ogg"
+RUNS = 7
+
+
+def repeated(folder: Path, name: str, seconds: int) -> Path:
+    """The demo clip over and over as MP3."""
+    out = folder / name
+    encode = ["-ar", "44100", "-ac", "2", "-t", str(seconds), "-b:a", "192k", str(out)]
+    subprocess.run(["ffmpeg", "-loglevel", "error", "-stream_loop", "-1", "-i", str(DEMO), *encode], check=True)
+    return out
+
+
+def measured(command: list[str], runs: int) -> dict:
+    """Wall seconds and peak megabytes of a command's runs."""
+    walls, peaks = [], []
+    for _ in range(runs):
+        start = time.perf_counter()
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        walls.append(time.perf_counter() - start)
+        peaks.append(usage.ru_maxrss / 1024)
+        assert status == 0, f"{command} failed"
+    return {
+        "runs": runs,
+        "wall_s_min": round(min(walls), 3),
+        "wall_s_median": round(statistics.median(walls), 3),
+        "peak_mb_max": round(max(peaks), 1),
+    }
+
+
+def main() -> None:
+    binary, out, commit = sys.argv[1:]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        five, hour = repeated(folder, "five.mp3", 300), repeated(folder, "hour.mp3", 3600)
+        clips = folder / "clips"
+        clips.mkdir()
+        for i in range(24):
+            (clips / f"{i:02}.ogg").write_bytes(DEMO.read_bytes())
+        classify = [binary, "classify", "-q"]
+        result = {
+            "what": "genrescope classify as a process; the demo clip repeated",
+            "commit": commit,
+            "cores": os.cpu_count(),
+            "five_minutes": measured([*classify, "--timeline", str(five)], RUNS),
+            "hour": measured([*classify, "--timeline", str(hour)], 2),
+            "folder_1_thread": measured([*classify, "--threads", "1", str(clips)], RUNS),
+            "folder_all_cores": measured([*classify, str(clips)], RUNS),
+        }
+    Path(out).write_text(json.dumps(result, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
