@@ -1,16 +1,20 @@
 """The README's picture: what `genrescope ARGUMENTS` prints on a terminal, as SVG.
 
-usage: make_picture.py BINARY OUT.svg ARGUMENTS…      (pip install rich==14.2.0)
+usage: make_picture.py BINARY OUT.svg ARGUMENTS…      (pip install rich==15.0.0)
 """
 
 import os
 import pty
+import re
 import sys
 
+from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.text import Text
 
 COLUMNS = 92
+# Without the web fonts that the library links to: the picture loads nothing.
+FORMAT = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL).replace("Fira Code", "Menlo, Consolas")
 
 
 def terminal_output(command: list[str]) -> str:
@@ -33,7 +37,7 @@ def main() -> None:
     console = Console(record=True, width=COLUMNS, file=open(os.devnull, "w"))
     console.print(Text("$ genrescope " + " ".join(arguments), style="bold"))
     console.print(Text.from_ansi(terminal_output([binary, *arguments]).rstrip()))
-    console.save_svg(out, title="genrescope")
+    console.save_svg(out, title="genrescope", code_format=FORMAT)
 
 
 if __name__ == "__main__":
