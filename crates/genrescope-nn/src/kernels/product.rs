@@ -9,7 +9,7 @@
 //! 3x4, 6x2, 12x1 of 8 lanes.
 
 use super::Path;
-use pulp::{Simd, WithSimd};
+use pulp::{MemMask, Simd, WithSimd};
 
 /// Extents and strides (in numbers) of one product.
 #[derive(Clone, Copy, Debug)]
@@ -172,23 +172,38 @@ impl Whole {
                     }
                 }
             }
-            for (r, sums) in sums.iter().enumerate() {
-                for (v, &sum) in sums.iter().enumerate() {
-                    let c = self.c.add((row + r) * c_row + column + v * S::F32_LANES);
-                    let old = match self.write {
-                        Write::Replace => simd.splat_f32s(0.0),
-                        Write::Add if FULL => c.cast::<S::f32s>().read_unaligned(),
-                        Write::Add => simd.mask_load_ptr_f32s(mask, c),
-                    };
-                    let sum = simd.add_f32s(old, sum);
-                    if FULL {
-                        c.cast::<S::f32s>().write_unaligned(sum);
-                    } else {
-                        simd.mask_store_ptr_f32s(mask, c, sum);
-                    }
-                }
+            for (r, sums) in sums.into_iter().enumerate() {
+                self.store::<S, V, FULL>(simd, mask, (row + r) * c_row + column, sums);
             }
         }
         P
+    }
+
+    /// Writes one row's vectors from number `at` of `c` on.
+    #[inline(always)]
+    unsafe fn store<S: Simd, const V: usize, const FULL: bool>(
+        &self,
+        simd: S,
+        mask: MemMask<S::m32s>,
+        at: usize,
+        sums: [S::f32s; V],
+    ) {
+        for (v, sum) in sums.into_iter().enumerate() {
+            // SAFETY: the tile lies inside the product whose extents `multiply` checked; a mask covers what does not.
+            unsafe {
+                let c = self.c.add(at + v * S::F32_LANES);
+                let old = match self.write {
+                    Write::Replace => simd.splat_f32s(0.0),
+                    Write::Add if FULL => c.cast::<S::f32s>().read_unaligned(),
+                    Write::Add => simd.mask_load_ptr_f32s(mask, c),
+                };
+                let sum = simd.add_f32s(old, sum);
+                if FULL {
+                    c.cast::<S::f32s>().write_unaligned(sum);
+                } else {
+                    simd.mask_store_ptr_f32s(mask, c, sum);
+                }
+            }
+        }
     }
 }
