@@ -88,7 +88,7 @@ impl Graph {
         Ok(NodeId(self.nodes.len() - 1))
     }
 
-    /// Adds layers one behind the other, each named `prefix.i`-less by its own name.
+    /// Adds layers one behind the other, each reading the one before.
     ///
     /// # Errors
     /// As [`Graph::add`].
