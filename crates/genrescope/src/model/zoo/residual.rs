@@ -1,29 +1,31 @@
 //! A small residual network of our own, for any number of frames.
 //!
-//! Neighbouring bands enter as two channels; a stem and three residual blocks follow, each twice as wide as
-//! the one before and half as large in time and bands; then the mean over bands, and mean and maximum over time.
+//! A stem of two convolutions at full resolution, then three residual blocks, each half as large in time and bands as
+//! what comes before it; then the mean over bands, and mean and maximum over time.
 
 use super::Input;
 use genrescope_nn::layers::{
-    Add, Axis, BatchNorm, Concat, Conv2d, Dense, Dropout, GlobalPool, Pool, PoolKind, Relu, Reshape,
+    Add, Axis, BatchNorm, Concat, Conv2d, Dense, Dropout, GlobalPool, Pool, PoolKind, Relu,
 };
 use genrescope_nn::{Graph, NodeId, ShapeError};
 
 const STEM_CHANNELS: usize = 16;
-const BLOCK_CHANNELS: [usize; 3] = [32, 64, 128];
+const BLOCK_CHANNELS: [usize; 3] = [48, 96, 128];
 
-/// Conv 3x3 16 over pairs of bands → three blocks of 32, 64, 128 channels → pooling → dropout 0.4 → dense.
+/// Twice conv 3x3 16 → three blocks of 48, 96, 128 channels → pooling → dropout 0.4 → dense.
 pub(super) fn residual(input: Input) -> Result<Graph, ShapeError> {
     let mut graph = Graph::new();
     let mel = graph.input("mel", [input.frames, input.bands, 1]);
     let mut node = graph.chain(
         mel,
         vec![
-            ("pairs", Reshape { shape: [0, input.bands / 2, 2] }.into()),
-            ("stem.conv", Conv2d::same([3, 3], STEM_CHANNELS).into()),
-            ("stem.norm", BatchNorm::default().into()),
-            ("stem.relu", Relu.into()),
-            ("stem.pool", Pool { kind: PoolKind::Average, size: [2, 1] }.into()),
+            ("stem.conv1", Conv2d::same([3, 3], STEM_CHANNELS).into()),
+            ("stem.norm1", BatchNorm::default().into()),
+            ("stem.relu1", Relu.into()),
+            ("stem.conv2", Conv2d::same([3, 3], STEM_CHANNELS).into()),
+            ("stem.norm2", BatchNorm::default().into()),
+            ("stem.relu2", Relu.into()),
+            ("stem.pool", Pool { kind: PoolKind::Average, size: [2, 2] }.into()),
         ],
     )?;
     for (index, channels) in BLOCK_CHANNELS.into_iter().enumerate() {
