@@ -1,4 +1,4 @@
-//! Mends the lengths in the header of a wav or Matroska file, before anybody trusts them.
+//! Mends the lengths in the header of a wav, aiff or Matroska file, before anybody trusts them.
 //!
 //! In RIFF, RF64 and BW64 (EBU Tech 3306, ITU-R BS.2088) say 0xffffffff and keep the true length in a chunk of their own;
 //! recorders that were cut off leave 0; edited files contradict themselves. What is said of the whole file is ignored,
@@ -15,7 +15,30 @@ pub(super) fn mend(head: &mut [u8], file_bytes: Option<u64>) -> bool {
         return mend_matroska(head, file_bytes).unwrap_or(false);
     }
     mend_riff(head, file_bytes);
+    mend_aiff(head, file_bytes);
     false
+}
+
+/// An AIFF that was cut off has as many samples as there are.
+fn mend_aiff(head: &mut [u8], file_bytes: Option<u64>) {
+    let Some(file_bytes) = file_bytes.and_then(|bytes| u32::try_from(bytes).ok()) else { return };
+    if !head.starts_with(b"FORM") || !matches!(head.get(8..12), Some(b"AIFF" | b"AIFC")) {
+        return;
+    }
+    let mut chunk = 12;
+    while let Some(header) = head.get_mut(chunk..chunk + 8) {
+        let (name, length) = header.split_at_mut(4);
+        let said = u32::from_be_bytes([length[0], length[1], length[2], length[3]]);
+        if name == b"SSND" {
+            let there = file_bytes.saturating_sub(chunk as u32 + 8);
+            if said > there {
+                length.copy_from_slice(&there.to_be_bytes());
+                head[4..8].copy_from_slice(&file_bytes.saturating_sub(8).to_be_bytes());
+            }
+            return;
+        }
+        chunk += 8 + (said as usize).next_multiple_of(2);
+    }
 }
 
 const EBML: &[u8] = &[0x1a, 0x45, 0xdf, 0xa3];
@@ -118,6 +141,18 @@ mod tests {
             assert_eq!(mend(&mut head, Some(bytes)), length != mended);
             assert_eq!(head, file(mended));
         }
+    }
+
+    #[test]
+    fn an_aiff_that_was_cut_off_has_the_samples_that_are_there() {
+        let file = |form: u8, sound: u8| {
+            [b"FORM\0\0\0", &[form][..], b"AIFFCOMM\0\0\0\x02xxSSND\0\0\0", &[sound], &[0; 70]].concat()
+        };
+        let mut head = file(200, 180);
+        mend(&mut head, Some(100));
+        assert_eq!(head, file(92, 70));
+        mend(&mut head, Some(1000));
+        assert_eq!(head, file(92, 70));
     }
 
     #[test]
