@@ -15,10 +15,12 @@ const HEAD_BYTES: usize = 8192;
 pub(super) const STEP_BYTES: usize = 256;
 const BUFFER_BYTES: usize = 64 * 1024;
 
+type Buffered = BufReader<Box<dyn MediaSource>>;
+
 /// A recording's bytes.
 pub(super) struct Source {
     head: Vec<u8>,
-    rest: BufReader<Box<dyn MediaSource>>,
+    rest: Buffered,
     /// Its index is missing: it is read from front to end.
     cut_off: bool,
     position: u64,
@@ -41,7 +43,7 @@ const COUNTING: u8 = 1;
 /// As much as is asked for.
 const FREE: u8 = 2;
 
-fn opened(source: Box<dyn MediaSource>) -> Result<(BufReader<Box<dyn MediaSource>>, Vec<u8>)> {
+fn opened(source: Box<dyn MediaSource>) -> Result<(Buffered, Vec<u8>)> {
     let mut rest = BufReader::with_capacity(BUFFER_BYTES, source);
     let mut head = Vec::new();
     rest.by_ref().take(HEAD_BYTES as u64).read_to_end(&mut head)?;
