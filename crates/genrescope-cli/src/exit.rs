@@ -37,3 +37,15 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
         .filter_map(|cause| cause.downcast_ref::<io::Error>())
         .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
 }
+
+/// Panics of the decoding libraries over damaged files are caught where they are called and become errors: nothing is
+/// printed of them. All others are printed as usual.
+pub(crate) fn hush_decoders() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let file = panic.location().map_or("", |location| location.file());
+        if !["symphonia", "opus-decoder"].iter().any(|library| file.contains(library)) {
+            usual(panic);
+        }
+    }));
+}

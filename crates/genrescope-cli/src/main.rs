@@ -50,6 +50,7 @@ enum Command {
 fn main() -> std::process::ExitCode {
     let cli = Cli::parse();
     let talk = Talk::new(&cli.talk);
+    exit::hush_decoders();
     let outcome = match cli.command {
         Command::Classify(arguments) => classify::run(&arguments, &talk),
         Command::Train(arguments) => train::run(&arguments, &talk),

@@ -3,46 +3,63 @@
 use std::io::ErrorKind as IoKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use symphonia::core::codecs::audio::well_known::{CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3};
-use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
 use symphonia::core::common::Limit;
 use symphonia::core::errors::Error as Fault;
 use symphonia::core::formats::probe::Hint;
-use symphonia::core::formats::{FormatReader, Track, TrackType};
+use symphonia::core::formats::{FormatReader, SeekMode, SeekTo};
 use symphonia::core::io::{MediaSource, MediaSourceStream};
 use symphonia::core::meta::MetadataOptions;
 use symphonia::core::packet::Packet;
-use symphonia::core::units::TimeBase;
+use symphonia::core::units::Time;
 
 use super::damage::Damage;
-use super::{MAX_CHANNELS, MAX_LEVEL, MAX_LOST_PACKET_S, MAX_READ_ERRORS, MAX_TAG_BYTES, SAMPLE_RATES_HZ};
+use super::edit_list::Edit;
+use super::holes::Holes;
+use super::source::{Counter, Source};
+use super::track::PlayedTrack;
+use super::{MAX_CHANNELS, MAX_LEVEL, MAX_READ_ERRORS, MAX_TAG_BYTES, SAMPLE_RATES_HZ};
 use crate::{Error, ErrorKind, Result};
+
+/// A file that promises more than it holds by this is said to end early, s.
+const MISSING_END_S: f64 = 1.0;
+/// In which steps and how far behind damage the container is tried again, s, and how often in all.
+const DETOUR_STEP_S: f64 = 1.0;
+const LONGEST_DETOUR_S: f64 = 64.0;
+const MAX_DETOURS: usize = 256;
+/// Samples of silence that are handed on at once.
+const SILENCE_SAMPLES: u64 = 16_384;
 
 /// Decodes the first audio track of a source, packet by packet.
 pub(super) struct Decoder {
     container: Box<dyn FormatReader>,
+    counter: Counter,
     track: PlayedTrack,
+    holes: Holes,
+    /// Read ahead, with how far the file was read then.
+    ahead: Option<(Packet, u64)>,
+    /// To be decoded next; what was missing before it is known.
+    ready: Option<Packet>,
+    /// Silence that is still to come in place of what was lost.
+    silence_samples: u64,
     planes: Vec<Vec<f32>>,
     decoded_packets: u64,
+    /// Length of what was decoded or is silent in its place, s.
+    decoded_s: f64,
+    /// How far behind the last packet the last attempt to go on was, s, and how many attempts there were.
+    detour_s: f64,
+    detours: usize,
     damage: Damage,
+    /// Whether the audio before was lost too.
+    losing: bool,
 }
 
-/// The track that is played, and how.
-struct PlayedTrack {
-    id: u32,
-    codec: Box<dyn AudioDecoder>,
-    time_base: Option<TimeBase>,
-    rate_hz: u32,
-    trim: Trim,
-}
-
-/// Who cuts off the samples that an encoder added.
-enum Trim {
-    /// The decoder, by what the container says.
-    Codec,
-    /// This module, at most so many samples at the end. An MPEG stream without an encoder's tag has only an estimated
-    /// length, and one that was concatenated has the length of its first part: cutting there would lose music.
-    AtMost(u64),
+/// A stretch of audio.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Stretch {
+    /// Its sample rate, Hz.
+    pub(super) rate_hz: u32,
+    /// Whether it is silence in place of what was lost.
+    pub(super) lost: bool,
 }
 
 impl Decoder {
@@ -52,14 +69,35 @@ impl Decoder {
     /// [`ErrorKind::UnsupportedFormat`] when nothing is recognised, [`ErrorKind::Corrupt`] when it is recognised and
     /// then makes no sense, [`ErrorKind::LimitExceeded`], [`ErrorKind::Io`].
     pub(super) fn open(source: Box<dyn MediaSource>) -> Result<Self> {
-        let stream = MediaSourceStream::new(source, Default::default());
+        let mut source = Source::new(source).map_err(|e| unreadable(Fault::IoError(e)))?;
+        let edit = Edit::read(&mut source);
+        let counter = source.counter();
+        let stream = MediaSourceStream::new(Box::new(source), Default::default());
         let limit = Limit::Maximum(MAX_TAG_BYTES);
         let tags = MetadataOptions::default().limit_tag_bytes(limit).limit_visual_bytes(limit);
         let probe = symphonia::default::get_probe();
         let container =
             guarded(|| probe.probe(&Hint::new(), stream, Default::default(), tags)).map_err(unreadable)?;
-        let track = PlayedTrack::first(&*container)?;
-        Ok(Self { container, track, planes: Vec::new(), decoded_packets: 0, damage: Damage::default() })
+        let track = PlayedTrack::first(&*container, edit)?;
+        counter.count(track.is_elementary());
+        let mut damage = Damage::default();
+        damage.remarks.extend(track.remark());
+        Ok(Self {
+            holes: track.holes(),
+            container,
+            counter,
+            track,
+            ahead: None,
+            ready: None,
+            silence_samples: 0,
+            planes: Vec::new(),
+            decoded_packets: 0,
+            decoded_s: 0.0,
+            detour_s: 0.0,
+            detours: 0,
+            damage,
+            losing: false,
+        })
     }
 
     /// What was wrong so far.
@@ -72,97 +110,157 @@ impl Decoder {
         self.decoded_packets
     }
 
-    /// Replaces `mono` by the next packet and gives its sample rate, Hz; `None` at the end.
-    pub(super) fn next_packet(&mut self, mono: &mut Vec<f32>) -> Result<Option<u32>> {
-        mono.clear();
-        let Some(packet) = self.read_packet()? else { return Ok(None) };
-        match guarded(|| self.track.codec.decode(&packet)) {
+    /// Replaces `mono` by the next samples; `None` at the end.
+    pub(super) fn next_stretch(&mut self, mono: &mut Vec<f32>) -> Result<Option<Stretch>> {
+        loop {
+            mono.clear();
+            if self.silence_samples > 0 {
+                let samples = self.silence_samples.min(SILENCE_SAMPLES);
+                self.silence_samples -= samples;
+                mono.resize(samples as usize, 0.0);
+                return Ok(Some(Stretch { rate_hz: self.track.rate_hz, lost: true }));
+            }
+            if let Some(packet) = self.ready.take() {
+                if self.decode(&packet, mono)? {
+                    return Ok(Some(Stretch { rate_hz: self.track.rate_hz, lost: false }));
+                }
+                continue;
+            }
+            let Some((packet, read_bytes)) = self.next_packet()? else { return Ok(None) };
+            let lost_s = self.holes.before(&packet, read_bytes);
+            self.lose((lost_s * f64::from(self.track.rate_hz)).round() as u64);
+            self.ready = Some(packet);
+        }
+    }
+
+    /// Decodes into `mono`; whether that was possible. What was not is lost.
+    fn decode(&mut self, packet: &Packet, mono: &mut Vec<f32>) -> Result<bool> {
+        match guarded(|| self.track.codec.decode(packet)) {
             Ok(audio) => {
-                self.track.rate_hz = checked_rate(audio.spec().rate())?;
+                let rate_hz = audio.spec().rate();
                 checked_channels(audio.num_planes())?;
                 audio.copy_to_vecs_planar(&mut self.planes);
                 mix_to_mono(&self.planes, mono);
-                self.decoded_packets += 1;
+                self.track.decoded(packet, rate_hz, mono.len())?;
             }
-            Err(Fault::DecodeError(_) | Fault::IoError(_)) => self.replace_by_silence(&packet, mono),
+            Err(Fault::Unsupported(_)) if self.decoded_packets > 0 => return Ok(self.lose_packet(packet)),
+            Err(Fault::DecodeError(_) | Fault::IoError(_)) => return Ok(self.lose_packet(packet)),
             Err(fault) => return Err(unreadable(fault)),
         }
-        self.track.trim.apply(&packet, mono);
+        let trimmed = (packet.trim_start.get() + packet.trim_end.get()) as usize;
+        if self.decoded_packets > 0 && self.track.is_too_short(packet, mono.len() + trimmed) {
+            return Ok(self.lose_packet(packet));
+        }
+        mono.truncate(self.track.longest(packet));
+        self.decoded_packets += 1;
+        self.losing = false;
+        self.holes.decoded(mono.len(), self.track.rate_hz);
+        let (first, end) = self.track.music(packet, mono.len());
+        mono.truncate(end);
+        mono.drain(..first);
         self.damage.bad_samples += zero_impossible(mono);
-        Ok(Some(self.track.rate_hz))
+        self.decoded_s += mono.len() as f64 / f64::from(self.track.rate_hz);
+        Ok(true)
     }
 
-    fn read_packet(&mut self) -> Result<Option<Packet>> {
+    /// A packet that cannot be decoded is lost: gives `false`.
+    fn lose_packet(&mut self, packet: &Packet) -> bool {
+        let samples = self.track.samples(packet);
+        let (first, end) = self.track.music(packet, samples);
+        self.holes.decoded(samples, self.track.rate_hz);
+        self.lose((end - first) as u64);
+        false
+    }
+
+    /// Silence of that length comes next.
+    fn lose(&mut self, samples: u64) {
+        if samples == 0 {
+            return;
+        }
+        self.silence_samples += samples;
+        let lost_s = samples as f64 / f64::from(self.track.rate_hz);
+        self.damage.lost_s += lost_s;
+        self.decoded_s += lost_s;
+        self.damage.lost_places += u64::from(!self.losing);
+        self.losing = true;
+    }
+
+    /// The next packet. Before MPEG frames of another form the decoder is made anew, if there are two of them: a single
+    /// one is damage.
+    fn next_packet(&mut self) -> Result<Option<(Packet, u64)>> {
+        let next = match self.ahead.take() {
+            Some(next) => Some(next),
+            None => self.read_packet()?,
+        };
+        let Some((packet, read_bytes)) = next else { return Ok(None) };
+        if self.track.is_of_other_form(&packet) {
+            self.ahead = self.read_packet()?;
+            if self.ahead.as_ref().is_none_or(|(after, _)| PlayedTrack::are_of_one_form(&packet, after)) {
+                self.track.restart()?;
+            }
+        }
+        Ok(Some((packet, read_bytes)))
+    }
+
+    fn read_packet(&mut self) -> Result<Option<(Packet, u64)>> {
         let mut errors = 0;
         loop {
             match guarded(|| self.container.next_packet()) {
-                Ok(Some(packet)) if packet.track_id == self.track.id => return Ok(Some(packet)),
+                Ok(Some(packet)) if packet.track_id == self.track.id => {
+                    self.detour_s = 0.0;
+                    return Ok(Some((packet, self.counter.bytes())));
+                }
                 Ok(Some(_)) => (),
-                Ok(None) => return Ok(None),
-                Err(Fault::ResetRequired) => self.track = PlayedTrack::first(&*self.container)?,
+                Ok(None) => match self.missing_end() {
+                    Some(_) if self.skip_damage() => (),
+                    missing => {
+                        self.damage.cut_short = self.damage.cut_short.take().or(missing);
+                        return Ok(None);
+                    }
+                },
+                Err(Fault::ResetRequired) => {
+                    self.track = PlayedTrack::first(&*self.container, None)?;
+                    self.holes = self.track.holes();
+                }
                 Err(Fault::IoError(e)) if e.kind() != IoKind::UnexpectedEof => {
                     return Err(Error::new(ErrorKind::Io, format!("reading failed: {e}")).with_source(e));
                 }
-                Err(Fault::DecodeError(_)) if errors < MAX_READ_ERRORS => errors += 1,
+                Err(_) if self.skip_damage() => errors = 0,
+                Err(Fault::DecodeError(_) | Fault::Unsupported(_)) if errors < MAX_READ_ERRORS => errors += 1,
                 Err(fault) => {
-                    self.damage.cut_short = Some(fault.to_string());
+                    self.damage.cut_short = self.missing_end().or_else(|| Some(fault.to_string()));
                     return Ok(None);
                 }
             }
         }
     }
 
-    fn replace_by_silence(&mut self, packet: &Packet, mono: &mut Vec<f32>) {
-        let ticks = packet.block_dur().get() as f64;
-        let tick_s =
-            self.track.time_base.map_or(0.0, |t| f64::from(t.numer.get()) / f64::from(t.denom.get()));
-        let lost_s = (ticks * tick_s).min(f64::from(MAX_LOST_PACKET_S));
-        mono.resize((lost_s * f64::from(self.track.rate_hz)).round() as usize, 0.0);
-        self.damage.lost_packets += 1;
-        self.damage.lost_s += lost_s;
+    /// What is missing at the end, by what the header claims.
+    fn missing_end(&self) -> Option<String> {
+        let said_s = self.track.said_s().filter(|said_s| *said_s > self.decoded_s + MISSING_END_S)?;
+        Some(format!("{:.1} s of the {said_s:.1} s that its header promises", self.decoded_s))
     }
-}
 
-impl PlayedTrack {
-    fn first(container: &dyn FormatReader) -> Result<Self> {
-        let none = || {
-            Error::new(ErrorKind::UnsupportedFormat, "no audio track that can be decoded; convert it to flac")
-        };
-        let track = container.first_track_known_codec(TrackType::Audio).ok_or_else(none)?;
-        let parameters = track.codec_params.as_ref().and_then(|p| p.audio()).ok_or_else(none)?;
-        checked_channels(parameters.channels.as_ref().map_or(1, |c| c.count()))?;
-        let trim = Trim::of(track);
-        let options = AudioDecoderOptions::default().gapless(matches!(trim, Trim::Codec));
-        let codecs = symphonia::default::get_codecs();
-        let codec = guarded(|| codecs.make_audio_decoder(parameters, &options)).map_err(unreadable)?;
-        // A codec without a rate here has it in its packets.
-        let rate_hz = parameters.sample_rate.map_or(Ok(*SAMPLE_RATES_HZ.start()), checked_rate)?;
-        Ok(Self { id: track.id, codec, time_base: track.time_base, rate_hz, trim })
-    }
-}
-
-impl Trim {
-    fn of(track: &Track) -> Self {
-        let codec = track.codec_params.as_ref().and_then(|p| p.audio()).map(|p| p.codec);
-        match codec {
-            Some(CODEC_ID_MP1 | CODEC_ID_MP2 | CODEC_ID_MP3) => {
-                Self::AtMost(track.padding.unwrap_or(0).into())
+    /// Goes on behind damage that the demuxer cannot pass, where that is safe to try; whether it worked.
+    fn skip_damage(&mut self) -> bool {
+        let from_s = self.holes.position_s().filter(|_| self.track.is_indexed());
+        while let Some(from_s) =
+            from_s.filter(|_| self.detour_s < LONGEST_DETOUR_S && self.detours < MAX_DETOURS)
+        {
+            self.detour_s += DETOUR_STEP_S;
+            self.detours += 1;
+            let Some(time) = Time::try_from_secs_f64(from_s + self.detour_s) else { return false };
+            let to = SeekTo::Time { time, track_id: Some(self.track.id) };
+            if guarded(|| self.container.seek(SeekMode::Coarse, to)).is_ok() {
+                return true;
             }
-            _ => Self::Codec,
         }
-    }
-
-    fn apply(&mut self, packet: &Packet, mono: &mut Vec<f32>) {
-        let Self::AtMost(left) = self else { return };
-        let end = packet.trim_end.get().min(*left);
-        *left -= end;
-        mono.truncate(mono.len().saturating_sub(end as usize));
-        mono.drain(..mono.len().min(packet.trim_start.get() as usize));
+        false
     }
 }
 
 /// Runs the decoding library: should it panic over damaged bytes, that is one more way to say that they are damaged.
-fn guarded<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
     let gave_up = |_| Err(Fault::DecodeError("the decoder gave up"));
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(gave_up)
 }
@@ -194,7 +292,7 @@ fn zero_impossible(samples: &mut [f32]) -> u64 {
     bad.map(|x| *x = 0.0).count() as u64
 }
 
-fn checked_rate(rate_hz: u32) -> Result<u32> {
+pub(super) fn checked_rate(rate_hz: u32) -> Result<u32> {
     if SAMPLE_RATES_HZ.contains(&rate_hz) {
         return Ok(rate_hz);
     }
@@ -205,7 +303,7 @@ fn checked_rate(rate_hz: u32) -> Result<u32> {
     ))
 }
 
-fn checked_channels(channels: usize) -> Result<()> {
+pub(super) fn checked_channels(channels: usize) -> Result<()> {
     if (1..=MAX_CHANNELS).contains(&channels) {
         return Ok(());
     }
@@ -216,16 +314,20 @@ fn checked_channels(channels: usize) -> Result<()> {
 }
 
 /// An error of the decoding library in our kinds.
-fn unreadable(fault: Fault) -> Error {
+pub(super) fn unreadable(fault: Fault) -> Error {
     let (kind, message) = match &fault {
         Fault::IoError(e) if e.kind() == IoKind::UnexpectedEof => (
             ErrorKind::Corrupt,
             "the file ends before its audio begins; copy it again from the source".into(),
         ),
         Fault::IoError(e) => (ErrorKind::Io, format!("reading failed: {e}")),
+        Fault::Unsupported(what) if what.contains("missing") => (
+            ErrorKind::Corrupt,
+            format!("a part of the file is not there ({what}); copy it again from its source"),
+        ),
         Fault::Unsupported(what) => (
             ErrorKind::UnsupportedFormat,
-            format!("not audio that can be read ({what}); wav, flac, mp3 and ogg vorbis are"),
+            format!("not audio that can be read ({what}); convert it to flac, mp3, ogg, opus, m4a or wav"),
         ),
         Fault::LimitError(what) => (ErrorKind::LimitExceeded, format!("{what}; re-encode the file")),
         other => (ErrorKind::Corrupt, format!("{other}; re-encode the file or copy it again")),

@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 use crate::{Error, Result};
 
 /// Name endings, lower case, by which a folder's files are taken for audio. A file that is named outright needs none.
-pub const EXTENSIONS: [&str; 6] = ["wav", "wave", "flac", "mp3", "ogg", "oga"];
+pub const EXTENSIONS: [&str; 24] = [
+    "aac", "adts", "aif", "aifc", "aiff", "alac", "caf", "flac", "m4a", "m4b", "mka", "mkv", "mp1", "mp2",
+    "mp3", "mp4", "mpga", "oga", "ogg", "opus", "rf64", "wav", "wave", "webm",
+];
 
 /// The audio files of a folder and of all folders below, sorted by path; a path to a file is listed as it is.
 ///

@@ -2,11 +2,12 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::ops::Range;
 use std::path::Path;
 
 use symphonia::core::io::{MediaSource, ReadOnlySource};
 
-use super::decode::Decoder;
+use super::decode::{Decoder, Stretch};
 use super::resample::Resampler;
 use super::{MAX_STREAM_S, SAMPLE_RATES_HZ};
 use crate::{Error, ErrorKind, Result};
@@ -32,6 +33,8 @@ pub struct AudioStream {
     decoder: Decoder,
     resampler: Option<Resampler>,
     packet: Vec<f32>,
+    read_s: f64,
+    lost: Vec<Range<f64>>,
     made_samples: u64,
     skip_until: u64,
     ended: bool,
@@ -84,6 +87,8 @@ impl AudioStream {
             decoder,
             resampler: None,
             packet: Vec::new(),
+            read_s: 0.0,
+            lost: Vec::new(),
             made_samples: 0,
             skip_until: 0,
             ended: false,
@@ -104,6 +109,12 @@ impl AudioStream {
     /// What was repaired or left out so far, one sentence for each kind of damage; complete when the stream has ended.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+
+    /// Gives what was lost and is silent in the blocks, as far as it has not been given yet: stretches of the recording,
+    /// seconds. It is known no later than the block in which it lies.
+    pub fn take_lost(&mut self) -> Vec<Range<f64>> {
+        std::mem::take(&mut self.lost)
     }
 
     /// Makes the next block begin at `from_s` seconds of the recording. What lies before is decoded and dropped; a
@@ -138,8 +149,8 @@ impl AudioStream {
 
     fn fill(&mut self, block: &mut Vec<f32>) -> Result<()> {
         while block.len() < BLOCK_SAMPLES && !self.ended {
-            match self.decoder.next_packet(&mut self.packet)? {
-                Some(rate_hz) => self.resample(rate_hz, block)?,
+            match self.decoder.next_stretch(&mut self.packet)? {
+                Some(stretch) => self.resample(stretch, block)?,
                 None => self.end(block),
             }
         }
@@ -149,7 +160,16 @@ impl AudioStream {
     }
 
     /// Appends the packet at our rate. A stream may change its rate on the way (chained files): then a new resampler.
-    fn resample(&mut self, rate_hz: u32, block: &mut Vec<f32>) -> Result<()> {
+    fn resample(&mut self, stretch: Stretch, block: &mut Vec<f32>) -> Result<()> {
+        let rate_hz = stretch.rate_hz;
+        let start_s = self.read_s;
+        self.read_s += self.packet.len() as f64 / f64::from(rate_hz);
+        if stretch.lost {
+            match self.lost.last_mut() {
+                Some(last) if last.end == start_s => last.end = self.read_s,
+                _ => self.lost.push(start_s..self.read_s),
+            }
+        }
         if self.resampler.as_ref().is_none_or(|r| r.input_rate_hz() != rate_hz) {
             let fresh = Resampler::new(rate_hz, self.sample_rate_hz)?;
             if let Some(old) = self.resampler.replace(fresh) {

@@ -15,6 +15,7 @@ pub mod silence;
 mod stream;
 mod timeline;
 
+use std::ops::Range;
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
@@ -104,6 +105,8 @@ impl Settings {
 pub enum Reason {
     /// Too quiet, see [`silence`].
     Silence,
+    /// Half of it or more is missing from a damaged file.
+    Gap,
 }
 
 impl Reason {
@@ -111,6 +114,7 @@ impl Reason {
     pub fn name(self) -> &'static str {
         match self {
             Self::Silence => "silence",
+            Self::Gap => "gap",
         }
     }
 }
@@ -197,7 +201,7 @@ pub fn classify_frames(model: &Model, db: &[f32], settings: &Settings) -> Result
         let mut rows = db[start * bands..(start + covered) * bands].to_vec();
         rereference_db(&mut rows, front_end);
         let rows = plan::fitted(&rows, bands, model.fitting_frames(covered));
-        Ok(Patch { start, frames: covered, db: Some(rows) })
+        Ok(Patch { start, frames: covered, db: Ok(rows) })
     };
     let patches = plan.starts(frames).map(patch);
     let judged = judge(model, patches)?;
@@ -220,8 +224,14 @@ fn classify_ahead(model: &Model, mut stream: AudioStream, plan: &Plan) -> Result
     })
 }
 
-fn blocks(stream: &mut AudioStream) -> impl Iterator<Item = Result<Vec<f32>>> {
-    std::iter::from_fn(|| stream.next_block().transpose())
+/// Samples, and what of the recording so far was lost, seconds.
+type Block = (Vec<f32>, Vec<Range<f64>>);
+
+fn blocks(stream: &mut AudioStream) -> impl Iterator<Item = Result<Block>> {
+    std::iter::from_fn(|| {
+        let block = stream.next_block().transpose()?;
+        Some(block.map(|samples| (samples, stream.take_lost())))
+    })
 }
 
 fn with_warnings(mut prediction: Prediction, stream: &AudioStream) -> Prediction {
@@ -231,14 +241,14 @@ fn with_warnings(mut prediction: Prediction, stream: &AudioStream) -> Prediction
 
 fn judge_blocks(
     model: &Model,
-    blocks: impl Iterator<Item = Result<Vec<f32>>>,
+    blocks: impl Iterator<Item = Result<Block>>,
     plan: &Plan,
     name: &str,
 ) -> Result<Prediction> {
     let mut patches = PatchStream::new(model, plan, blocks, name)?;
     let judged = judge(model, &mut patches)?;
     let (frames, duration_s) = (patches.frames(), patches.duration_s());
-    let mut prediction = summary(model, &judged, &plan.grid(frames, duration_s, patches.into_levels()));
+    let mut prediction = summary(model, &judged, &plan.grid(frames, duration_s, patches.into_reasons()));
     prediction.warnings.extend(plan.short_warning(model, frames, duration_s));
     Ok(prediction)
 }
@@ -251,12 +261,12 @@ fn judge(model: &Model, mut patches: impl Iterator<Item = Result<Patch>>) -> Res
         if batch.is_empty() {
             return Ok(judged);
         }
-        let heard: Vec<Vec<f32>> = batch.iter().filter_map(|patch| patch.db.clone()).collect();
+        let heard: Vec<Vec<f32>> = batch.iter().filter_map(|patch| patch.db.clone().ok()).collect();
         let mut scores = if heard.is_empty() { vec![] } else { model.scores(&heard)? }.into_iter();
         judged.extend(batch.into_iter().map(|patch| JudgedPatch {
             start: patch.start,
             frames: patch.frames,
-            scores: patch.db.and_then(|_| scores.next()),
+            scores: patch.db.map(|_| scores.next().unwrap_or_default()),
         }));
     }
 }
@@ -269,7 +279,7 @@ fn summary(model: &Model, judged: &[JudgedPatch], grid: &Grid) -> Prediction {
         start_s: grid.start_s,
         duration_s: grid.end_s - grid.start_s,
         genre: timeline::leader(&scores).map(|leader| genres[leader].clone()),
-        reason: scores.is_empty().then_some(Reason::Silence),
+        reason: scores.is_empty().then(|| timeline::reason(judged)),
         scores,
         segments: merge(&cells),
         cells,

@@ -1,7 +1,7 @@
 //! Where the patches of a track lie.
 
 use super::timeline::Grid;
-use super::{LONGEST_PATCH_S, PATCH_HOP, PatchLength, Settings};
+use super::{LONGEST_PATCH_S, PATCH_HOP, PatchLength, Reason, Settings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Model;
 
@@ -12,8 +12,8 @@ pub(crate) struct Patch {
     pub(crate) start: usize,
     /// How many frames of the track it covers.
     pub(crate) frames: usize,
-    /// `[frames, bands]`, dB; none where it is silent. A short track is repeated to what the network takes.
-    pub(crate) db: Option<Vec<f32>>,
+    /// `[frames, bands]`, dB, or why it is not judged. A short track is repeated to what the network takes.
+    pub(crate) db: Result<Vec<f32>, Reason>,
 }
 
 /// Settings, checked and counted in frames.
@@ -95,14 +95,14 @@ impl Plan {
     }
 
     /// The cells of a track's timeline.
-    pub(crate) fn grid(&self, frames: usize, duration_s: f64, levels: Vec<f64>) -> Grid {
+    pub(crate) fn grid(&self, frames: usize, duration_s: f64, reasons: Vec<Option<Reason>>) -> Grid {
         Grid {
             cell_frames: self.hop,
             frames,
             frame_period_s: self.frame_period_s,
             start_s: self.from_s,
             end_s: self.from_s + duration_s,
-            levels,
+            reasons,
         }
     }
 }

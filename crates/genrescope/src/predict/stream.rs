@@ -1,8 +1,10 @@
 //! Blocks of samples → patches, while they come: only what later patches need is held.
 
+use std::ops::Range;
+
 use super::plan::{Patch, Plan, fitted};
-use super::silence::is_silent;
-use super::{LONGEST_PATCH_S, SHORTEST_S};
+use super::silence::{is_silent, is_silent_level};
+use super::{Block, LONGEST_PATCH_S, Reason, SHORTEST_S};
 use crate::error::{Error, ErrorKind, Result};
 use crate::features::{MelFrames, MelStream, Reference, patch_db};
 use crate::model::Model;
@@ -20,15 +22,19 @@ pub(crate) struct PatchStream<'a, Blocks> {
     mel: Option<MelStream>,
     /// The frames from number `dropped` on.
     held: MelFrames,
+    /// Which of the held frames are lost.
+    held_lost: Vec<bool>,
+    /// What was lost and no frame lies behind yet, seconds of the recording.
+    lost: Vec<Range<f64>>,
     dropped: usize,
     previous: Option<usize>,
     samples: usize,
-    levels: CellLevels,
+    cells: CellTotals,
     /// Power that is 0 dB, where that is the recording's loudest.
     clip_maximum: Option<f32>,
 }
 
-impl<'a, Blocks: Iterator<Item = Result<Vec<f32>>>> PatchStream<'a, Blocks> {
+impl<'a, Blocks: Iterator<Item = Result<Block>>> PatchStream<'a, Blocks> {
     pub(crate) fn new(model: &'a Model, plan: &'a Plan, blocks: Blocks, name: &'a str) -> Result<Self> {
         let front_end = &model.header.front_end;
         Ok(Self {
@@ -38,10 +44,12 @@ impl<'a, Blocks: Iterator<Item = Result<Vec<f32>>>> PatchStream<'a, Blocks> {
             blocks,
             mel: Some(MelStream::new(front_end)?),
             held: MelFrames::new(front_end.mel_bands),
+            held_lost: Vec::new(),
+            lost: Vec::new(),
             dropped: 0,
             previous: None,
             samples: 0,
-            levels: CellLevels { cell_frames: plan.hop, frames: 0, sums: Vec::new() },
+            cells: CellTotals { cell_frames: plan.hop, frames: 0, totals: Vec::new() },
             clip_maximum: None,
         })
     }
@@ -56,9 +64,9 @@ impl<'a, Blocks: Iterator<Item = Result<Vec<f32>>>> PatchStream<'a, Blocks> {
         self.samples as f64 / f64::from(self.model.header.front_end.sample_rate_hz)
     }
 
-    /// The mean square of each cell of the timeline.
-    pub(crate) fn into_levels(self) -> Vec<f64> {
-        self.levels.means()
+    /// Why cells of the timeline have no genre.
+    pub(crate) fn into_reasons(self) -> Vec<Option<Reason>> {
+        self.cells.reasons()
     }
 
     fn ended(&self) -> bool {
@@ -75,7 +83,8 @@ impl<'a, Blocks: Iterator<Item = Result<Vec<f32>>>> PatchStream<'a, Blocks> {
             }
             _ => self.end()?,
         }
-        self.levels.extend(&self.held.mean_square[before..]);
+        self.mark_lost();
+        self.cells.extend(&self.held.mean_square[before..], &self.held_lost[before..]);
         if self.plan.patch.is_none() && self.duration_s() > LONGEST_PATCH_S {
             return self.refuse(
                 ErrorKind::LimitExceeded,
@@ -83,6 +92,16 @@ impl<'a, Blocks: Iterator<Item = Result<Vec<f32>>>> PatchStream<'a, Blocks> {
             );
         }
         Ok(())
+    }
+
+    /// Finds out which of the new frames are lost: those that are centred there.
+    fn mark_lost(&mut self) {
+        let period_s = self.model.header.front_end.frame_period_s();
+        let time_s = |frame: usize| self.plan.from_s + frame as f64 * period_s;
+        for frame in self.dropped + self.held_lost.len()..self.frames() {
+            self.lost.retain(|span| span.end > time_s(frame));
+            self.held_lost.push(self.lost.iter().any(|span| span.contains(&time_s(frame))));
+        }
     }
 
     /// The next block, cut at the end of the part that is judged.
@@ -94,9 +113,10 @@ impl<'a, Blocks: Iterator<Item = Result<Vec<f32>>>> PatchStream<'a, Blocks> {
             return Ok(None);
         }
         let block = self.blocks.next().transpose()?;
-        Ok(block.map(|mut block| {
-            block.truncate(wanted - self.samples);
-            block
+        Ok(block.map(|(mut samples, lost)| {
+            self.lost.extend(lost);
+            samples.truncate(wanted - self.samples);
+            samples
         }))
     }
 
@@ -139,16 +159,20 @@ impl<'a, Blocks: Iterator<Item = Result<Vec<f32>>>> PatchStream<'a, Blocks> {
         Some(Patch { start, frames, db })
     }
 
-    /// `frames` held frames from number `first` on, in dB; none when they are silent.
-    fn db(&self, first: usize, frames: usize) -> Option<Vec<f32>> {
+    /// `frames` held frames from number `first` on, in dB, or why they are not judged.
+    fn db(&self, first: usize, frames: usize) -> Result<Vec<f32>, Reason> {
+        let lost = self.held_lost[first..first + frames].iter().filter(|&&lost| lost).count();
+        if is_gap(lost, frames) {
+            return Err(Reason::Gap);
+        }
         if is_silent(&self.held.mean_square[first..first + frames]) {
-            return None;
+            return Err(Reason::Silence);
         }
         let bands = self.held.bands;
         let power = &self.held.power[first * bands..(first + frames) * bands];
         let front_end = &self.model.header.front_end;
         let fitting_frames = self.model.fitting_frames(frames);
-        Some(fitted(&patch_db(power, front_end, self.clip_maximum), bands, fitting_frames))
+        Ok(fitted(&patch_db(power, front_end, self.clip_maximum), bands, fitting_frames))
     }
 
     /// Lets go of what neither the next patch nor the last one, which ends with the track, can need.
@@ -156,11 +180,12 @@ impl<'a, Blocks: Iterator<Item = Result<Vec<f32>>>> PatchStream<'a, Blocks> {
         let last = self.frames().saturating_sub(self.plan.frames(usize::MAX));
         let needed = (start + self.plan.hop).min(last).max(self.dropped);
         self.held.drop_front(needed - self.dropped);
+        self.held_lost.drain(..needed - self.dropped);
         self.dropped = needed;
     }
 }
 
-impl<Blocks: Iterator<Item = Result<Vec<f32>>>> Iterator for PatchStream<'_, Blocks> {
+impl<Blocks: Iterator<Item = Result<Block>>> Iterator for PatchStream<'_, Blocks> {
     type Item = Result<Patch>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -179,25 +204,36 @@ impl<Blocks: Iterator<Item = Result<Vec<f32>>>> Iterator for PatchStream<'_, Blo
     }
 }
 
-/// The loudness of the timeline's cells, gathered frame by frame.
-struct CellLevels {
-    cell_frames: usize,
-    frames: usize,
-    sums: Vec<f64>,
+/// Whether so much is lost that the rest is not judged: half of it.
+fn is_gap(lost_frames: usize, frames: usize) -> bool {
+    2 * lost_frames >= frames.max(1)
 }
 
-impl CellLevels {
-    fn extend(&mut self, mean_squares: &[f32]) {
-        for &mean_square in mean_squares {
+/// The loudness of the timeline's cells and what is lost of them, gathered frame by frame.
+struct CellTotals {
+    cell_frames: usize,
+    frames: usize,
+    /// Sum of the mean squares, and lost frames.
+    totals: Vec<(f64, usize)>,
+}
+
+impl CellTotals {
+    fn extend(&mut self, mean_squares: &[f32], lost: &[bool]) {
+        for (&mean_square, &lost) in mean_squares.iter().zip(lost) {
             let cell = self.frames / self.cell_frames;
-            self.sums.resize(cell + 1, 0.0);
-            self.sums[cell] += f64::from(mean_square);
+            self.totals.resize(cell + 1, (0.0, 0));
+            self.totals[cell].0 += f64::from(mean_square);
+            self.totals[cell].1 += usize::from(lost);
             self.frames += 1;
         }
     }
 
-    fn means(&self) -> Vec<f64> {
+    fn reasons(&self) -> Vec<Option<Reason>> {
         let frames = |cell: usize| self.cell_frames.min(self.frames - cell * self.cell_frames);
-        self.sums.iter().enumerate().map(|(cell, sum)| sum / frames(cell) as f64).collect()
+        let reason = |(cell, &(sum, lost)): (usize, &(f64, usize))| match frames(cell) {
+            frames if is_gap(lost, frames) => Some(Reason::Gap),
+            frames => is_silent_level(sum / frames as f64).then_some(Reason::Silence),
+        };
+        self.totals.iter().enumerate().map(reason).collect()
     }
 }

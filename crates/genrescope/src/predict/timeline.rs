@@ -1,9 +1,8 @@
 //! Scores of overlapping patches → the genre over time.
 //!
 //! The track is cut into *cells* of one patch hop. A cell's scores are the mean over the patches that cover it;
-//! neighbouring cells that one genre leads are one *segment*. Silent cells belong to no genre.
+//! neighbouring cells that one genre leads are one *segment*. Silent and lost cells belong to no genre.
 
-use super::silence::is_silent_level;
 use super::{Reason, Segment};
 
 /// A patch and what the network said of it.
@@ -13,8 +12,8 @@ pub(crate) struct JudgedPatch {
     pub(crate) start: usize,
     /// Its length, frames.
     pub(crate) frames: usize,
-    /// One score a genre; none where the patch is silent.
-    pub(crate) scores: Option<Vec<f32>>,
+    /// One score a genre, or why there is none.
+    pub(crate) scores: Result<Vec<f32>, Reason>,
 }
 
 /// Where cells lie, and how loud they are.
@@ -30,13 +29,19 @@ pub(crate) struct Grid {
     pub(crate) start_s: f64,
     /// Where the last cell ends, seconds.
     pub(crate) end_s: f64,
-    /// Mean square of each cell's waveform; empty where it is not known, and nothing then counts as silence.
-    pub(crate) levels: Vec<f64>,
+    /// Why cells have no genre of their own; empty where the waveform is not known, and nothing then counts as silence.
+    pub(crate) reasons: Vec<Option<Reason>>,
 }
 
-/// The mean of the patches' scores, silent ones left out; empty when all are silent.
+/// The mean of the patches' scores, those without left out; empty when none has any.
 pub(crate) fn track_scores(patches: &[JudgedPatch]) -> Vec<f32> {
-    mean(patches.iter().filter_map(|patch| Some((patch.scores.as_deref()?, 1.0))))
+    mean(patches.iter().filter_map(|patch| Some((patch.scores.as_deref().ok()?, 1.0))))
+}
+
+/// Why a track has no genre: silence, if any of its patches is silent.
+pub(crate) fn reason(patches: &[JudgedPatch]) -> Reason {
+    let gap = patches.iter().all(|patch| matches!(patch.scores, Err(Reason::Gap)));
+    if gap { Reason::Gap } else { Reason::Silence }
 }
 
 /// The cells of a track. `patches` are in the order of their starts, and cover every frame.
@@ -50,16 +55,17 @@ pub(crate) fn cells(patches: &[JudgedPatch], grid: &Grid, genres: &[String]) -> 
 fn cell(patches: &[JudgedPatch], grid: &Grid, genres: &[String], index: usize) -> Segment {
     let first = index * grid.cell_frames;
     let end = (first + grid.cell_frames).min(grid.frames);
-    let silent = grid.levels.get(index).is_some_and(|&level| is_silent_level(level));
+    let own_reason = grid.reasons.get(index).copied().flatten();
     let covering = &patches[patches.partition_point(|patch| patch.start + patch.frames < end)..];
-    let covering = covering.iter().take_while(|patch| patch.start <= first && !silent);
-    let scores = mean(covering.filter_map(|patch| Some((patch.scores.as_deref()?, 1.0))));
+    let covering = &covering[..covering.partition_point(|patch| patch.start <= first)];
+    let judged = covering.iter().filter(|_| own_reason.is_none());
+    let scores = mean(judged.filter_map(|patch| Some((patch.scores.as_deref().ok()?, 1.0))));
     let time_s = |frame: usize| grid.start_s + frame as f64 * grid.frame_period_s;
     Segment {
         start_s: time_s(first),
         end_s: if end == grid.frames { grid.end_s } else { time_s(end) },
         genre: leader(&scores).map(|leader| genres[leader].clone()),
-        reason: scores.is_empty().then_some(Reason::Silence),
+        reason: scores.is_empty().then(|| own_reason.unwrap_or_else(|| reason(covering))),
         scores,
     }
 }
@@ -100,17 +106,21 @@ mod tests {
     }
 
     fn patch(start: usize, jazz: Option<f32>) -> JudgedPatch {
-        JudgedPatch { start, frames: 4, scores: jazz.map(|jazz| vec![jazz, 1.0 - jazz]) }
+        JudgedPatch {
+            start,
+            frames: 4,
+            scores: jazz.map(|jazz| vec![jazz, 1.0 - jazz]).ok_or(Reason::Silence),
+        }
     }
 
-    fn grid(frames: usize, levels: Vec<f64>) -> Grid {
+    fn grid(frames: usize, reasons: Vec<Option<Reason>>) -> Grid {
         Grid {
             cell_frames: 2,
             frames,
             frame_period_s: 0.5,
             start_s: 10.0,
             end_s: 10.0 + frames as f64 / 2.0,
-            levels,
+            reasons,
         }
     }
 
@@ -146,9 +156,14 @@ mod tests {
     #[test]
     fn a_silent_cell_has_no_genre_though_patches_with_music_reach_into_it() {
         let patches = [patch(0, Some(1.0)), patch(2, Some(1.0)), patch(4, None)];
-        let segments = merge(&cells(&patches, &grid(8, vec![0.1, 0.1, 0.0, 0.0]), &genres()));
-        assert_eq!(segments.len(), 2);
+        let segments = merge(&cells(
+            &patches,
+            &grid(8, vec![None, None, Some(Reason::Silence), Some(Reason::Gap)]),
+            &genres(),
+        ));
+        assert_eq!(segments.len(), 3);
         assert_eq!((segments[1].genre.clone(), segments[1].reason), (None, Some(Reason::Silence)));
+        assert_eq!((segments[2].genre.clone(), segments[2].reason), (None, Some(Reason::Gap)));
         assert!(segments[1].scores.is_empty());
     }
 
