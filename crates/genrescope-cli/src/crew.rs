@@ -48,10 +48,8 @@ pub(crate) fn start(
         inputs,
         next: AtomicUsize::new(0),
     });
-    // The decoder has a core to itself: a network that shares it waits at the end of every layer.
-    let network_threads = if decoding == Decoding::Ahead { threads_each - 1 } else { threads_each };
     for _ in 0..workers {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(network_threads).build();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads_each).build();
         let pool = pool.context("threads cannot be started")?;
         let (work, events) = (Arc::clone(&work), events.clone());
         thread::spawn(move || pool.install(|| work.go_on(&events)));

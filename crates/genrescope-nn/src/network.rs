@@ -1,5 +1,7 @@
 //! A graph with its weights.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use crate::graph::{Graph, ShapeError};
 use crate::kernels::Path;
 use crate::layers::{Mode, Start};
@@ -36,6 +38,23 @@ pub struct Network {
     /// First parameter of each node, and one behind the last.
     first: Vec<usize>,
     path: Path,
+    idle: IdleSessions,
+}
+
+/// Sessions between two inferences: their buffers are used again, by any thread.
+#[derive(Debug, Default)]
+struct IdleSessions(Mutex<Vec<Session>>);
+
+impl Clone for IdleSessions {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl IdleSessions {
+    fn sessions(&self) -> MutexGuard<'_, Vec<Session>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Network {
@@ -57,7 +76,7 @@ impl Network {
             }
             first.push(parameters.len());
         }
-        Self { plan: Plan::new(&graph), graph, parameters, first, path: Path::detect() }
+        Self { plan: Plan::new(&graph), graph, parameters, first, path: Path::detect(), idle: IdleSessions::default() }
     }
 
     /// The same network on another kernel path; one that the processor lacks runs portable code.
@@ -105,9 +124,11 @@ impl Network {
     /// # Errors
     /// When an input has another length than `samples` and `frames` say, or the graph does not take that many frames.
     pub fn infer(&self, inputs: &[&[f32]], samples: usize, frames: usize) -> Result<Vec<f32>, ShapeError> {
-        let mut session = Session::new();
-        session.forward(self, inputs, [samples, frames], Mode::Infer)?;
-        Ok(session.into_output())
+        let idle = self.idle.sessions().pop();
+        let mut session = idle.unwrap_or_default();
+        let output = session.forward(self, inputs, [samples, frames], Mode::Infer)?.to_vec();
+        self.idle.sessions().push(session);
+        Ok(output)
     }
 
     pub(crate) fn plan(&self) -> &Plan {

@@ -68,11 +68,6 @@ impl Session {
         &self.d_parameters
     }
 
-    /// The last pass's output.
-    pub(crate) fn into_output(mut self) -> Vec<f32> {
-        self.values.pop().unwrap_or_default()
-    }
-
     fn set_inputs(&mut self, network: &Network, inputs: &[&[f32]]) -> Result<(), ShapeError> {
         let nodes = network.graph().nodes().iter().enumerate();
         let mut given = inputs.iter();
