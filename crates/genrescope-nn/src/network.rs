@@ -76,7 +76,14 @@ impl Network {
             }
             first.push(parameters.len());
         }
-        Self { plan: Plan::new(&graph), graph, parameters, first, path: Path::detect(), idle: IdleSessions::default() }
+        Self {
+            plan: Plan::new(&graph),
+            graph,
+            parameters,
+            first,
+            path: Path::detect(),
+            idle: IdleSessions::default(),
+        }
     }
 
     /// The same network on another kernel path; one that the processor lacks runs portable code.

@@ -3,9 +3,9 @@
 
 mod support;
 
-use std::io::Cursor;
+use std::io::{Cursor, Read};
 
-use genrescope::audio::{AudioStream, Waveform};
+use genrescope::audio::{AudioStream, MAX_STREAM_S, Waveform};
 use genrescope::features::{FrontEnd, mel_spectrogram};
 use genrescope::{ErrorKind, Result};
 use proptest::prelude::*;
@@ -111,6 +111,44 @@ fn claims_of_a_header_meet_limits() {
     let (samples, warnings) = decode(wav_with(&[(FILE_BYTES, &[255; 4]), (DATA_BYTES, &ten_hours)])).unwrap();
     assert!((2800..=4000).contains(&samples.len()), "{}", samples.len());
     assert!(warnings[0].starts_with("the audio ends early"), "{warnings:?}");
+}
+
+/// A wav of unknown length, 8 bits at 1 kHz, whose samples never end.
+fn endless() -> Box<dyn Read + Send + Sync> {
+    let mut header = wav(&[], 1000, 1, WavSample::Int16);
+    header.truncate(44);
+    header[28..32].copy_from_slice(&1000_u32.to_le_bytes());
+    header[32..36].copy_from_slice(&[1, 0, 8, 0]);
+    header[40..44].fill(255);
+    Box::new(Cursor::new(header).chain(std::io::repeat(100)))
+}
+
+#[test]
+fn a_stream_without_end_is_given_up_after_a_day_and_a_waveform_after_two_hours() {
+    let mut stream = AudioStream::from_reader(endless(), "radio", 1000).unwrap();
+    let mut samples = 0;
+    let error = loop {
+        match stream.next_block() {
+            Ok(Some(block)) => samples += block.len() as u64,
+            Ok(None) => panic!("ended after {samples} samples"),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.kind(), ErrorKind::LimitExceeded);
+    assert!(samples.abs_diff(MAX_STREAM_S * 1000) < 100_000, "{samples}");
+    let waveform = Waveform::from_stream(AudioStream::from_reader(endless(), "radio", 1000).unwrap());
+    assert_refused(waveform, ErrorKind::LimitExceeded, "read it as a stream");
+}
+
+#[test]
+fn zeros_without_end_are_refused_whatever_they_begin_with() {
+    for magic in
+        [&b""[..], b"ID3\x04\0\0\x7f\x7f\x7f\x7f", b"\0\0\0\x14ftypM4A ", b"caff\0\x01\0\0", b"fLaC", b"OggS"]
+    {
+        let reader = Box::new(Cursor::new(magic.to_vec()).chain(std::io::repeat(0).take(1 << 30)));
+        let stream = AudioStream::from_reader(reader, "zeros", RATE_HZ).map(|_| ());
+        assert!(stream.is_err(), "{magic:?}");
+    }
 }
 
 #[test]
