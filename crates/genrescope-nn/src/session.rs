@@ -77,8 +77,13 @@ impl Session {
                 node: node.name.clone(),
                 message: format!("expects {} samples of {:?}", self.samples, self.shapes[id]),
             })?;
-            self.values[id].clear();
-            self.values[id].extend_from_slice(input);
+            let mut value = std::mem::take(&mut self.values[id]);
+            if value.capacity() < expected {
+                value = self.take(expected);
+            }
+            value.clear();
+            value.extend_from_slice(input);
+            self.values[id] = value;
         }
         Ok(())
     }
