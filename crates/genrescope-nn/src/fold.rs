@@ -19,7 +19,7 @@ impl Network {
                 layer => graph.add(&node.name, layer.clone(), &inputs).expect("shapes stay as they were"),
             });
         }
-        let mut folded = Network::new(graph, 0).with_path(self.path());
+        let mut folded = Network::unset(graph).with_path(self.path());
         for parameter in folded.parameters_mut() {
             let original = self.parameters().iter().find(|p| p.name == parameter.name);
             parameter.data.clone_from(&original.expect("no parameter is new").data);

@@ -60,13 +60,22 @@ impl IdleSessions {
 impl Network {
     /// A network with fresh weights: the same for one seed on every machine.
     pub fn new(graph: Graph, seed: u64) -> Self {
+        Self::build(graph, |kind, stream, count| start(kind, seed, stream, count))
+    }
+
+    /// A network whose weights are all 0, to be given those of another.
+    pub fn unset(graph: Graph) -> Self {
+        Self::build(graph, |_, _, count| vec![0.0; count])
+    }
+
+    fn build(graph: Graph, weights: impl Fn(Start, usize, usize) -> Vec<f32>) -> Self {
         let (mut parameters, mut first) = (Vec::new(), vec![0]);
         for node in graph.nodes() {
             for spec in graph.parameter_specs(node) {
                 let count = spec.shape.iter().product();
                 parameters.push(Parameter {
                     name: format!("{}.{}", node.name, spec.name),
-                    data: start(spec.start, seed, parameters.len(), count),
+                    data: weights(spec.start, parameters.len(), count),
                     shape: spec.shape,
                     running: match spec.start {
                         Start::Running { momentum, .. } => Some(momentum),

@@ -84,7 +84,7 @@ impl Model {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let header = Header::parse(&header_text(bytes)?)?;
         let tensors = SafeTensors::deserialize(bytes).map_err(|e| unreadable(&e))?;
-        let mut network = Network::new(graph(&header)?, 0);
+        let mut network = Network::unset(graph(&header)?);
         network
             .load_safetensors(&tensors)
             .map_err(|e| bad(format!("its weights are not those of network {}: {e}", header.network)))?;

@@ -51,7 +51,7 @@ impl Architecture {
     /// # Errors
     /// None: a test builds every network.
     pub fn parameter_counts(&self) -> Result<ParameterCounts> {
-        Ok(ParameterCounts::from(&Network::new(self.graph(self.published)?, 0)))
+        Ok(ParameterCounts::from(&Network::unset(self.graph(self.published)?)))
     }
 }
 
