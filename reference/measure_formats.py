@@ -4,7 +4,7 @@ Every clip is made stereo at 44.1 kHz and written as WAV, the reference, and in 
 sample rates below. `agreement`: how many clips keep their genre, and by how much a genre's score moves. `speed`: what
 `genrescope bench --threads 1` says of five minutes of the first clips.
 
-usage: measure_formats.py BINARY FOLDER_OF_CLIPS OUT.json COMMIT
+usage: measure_formats.py BINARY FOLDER_OF_CLIPS OUT.json COMMIT [LEFT OUT…]     variants whose name begins so are left out
 """
 
 import json
@@ -52,13 +52,13 @@ def classified(binary: str, folder: Path) -> dict[str, dict]:
     return {Path(record["path"]).name.split(".")[0]: record for record in map(json.loads, lines)}
 
 
-def agreement(binary: str, originals: Path, folder: Path, variant: tuple) -> dict:
+def agreement(binary: str, expected: dict[str, dict], originals: Path, folder: Path, variant: tuple) -> dict:
     name, ending, options = variant
     written = folder / ending
     written.mkdir()
     for original in sorted(originals.iterdir()):
         ffmpeg("-i", original, *options, written / f"{original.name.split('.')[0]}.{ending}")
-    records, expected = classified(binary, written), classified(binary, originals)
+    records = classified(binary, written)
     moved = []
     for clip, record in expected.items():
         scores = {s["genre"]: s["score"] for s in records[clip]["scores"]}
@@ -88,18 +88,21 @@ def speed(binary: str, originals: Path, folder: Path, variant: tuple) -> dict:
 
 
 def main() -> None:
-    binary, clips, out, commit = sys.argv[1:]
+    binary, clips, out, commit, *left_out = sys.argv[1:]
+    wanted = lambda variants: [v for v in variants if not v[0].startswith(tuple(left_out))]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         originals = folder / "originals"
         originals.mkdir()
         for clip in sorted(Path(clips).rglob("*.flac")):
             ffmpeg("-i", clip, "-ac", "2", "-ar", "44100", originals / f"{clip.stem.replace('.', '-')}.wav")
+        expected = classified(binary, originals)
         result = {
             "what": "one recording in many containers, against WAV of 44.1 kHz, stereo",
             "commit": commit,
-            "speed": [speed(binary, originals, folder, variant) for variant in [REFERENCE, *CONTAINERS]],
-            "agreement": [agreement(binary, originals, folder, variant) for variant in VARIANTS],
+            "left_out": left_out,
+            "speed": [speed(binary, originals, folder, variant) for variant in wanted([REFERENCE, *CONTAINERS])],
+            "agreement": [agreement(binary, expected, originals, folder, variant) for variant in wanted(VARIANTS)],
         }
     Path(out).write_text(json.dumps(result, indent=2) + "\n")
 
