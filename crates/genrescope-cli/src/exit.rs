@@ -44,7 +44,7 @@ pub(crate) fn hush_decoders() {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         let file = panic.location().map_or("", |location| location.file());
-        if !["symphonia", "opus-decoder"].iter().any(|library| file.contains(library)) {
+        if !["symphonia", "ruopus"].iter().any(|library| file.contains(library)) {
             usual(panic);
         }
     }));

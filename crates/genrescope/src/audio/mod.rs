@@ -14,7 +14,6 @@ mod files;
 mod header;
 mod holes;
 mod opus;
-mod opus_packet;
 mod resample;
 mod source;
 mod stream;

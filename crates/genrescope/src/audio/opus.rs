@@ -1,8 +1,8 @@
 //! Opus for Symphonia's registry: packets of 48 kHz, any number of channels.
 //!
-//! Identification header and channel mapping: RFC 7845, section 5.1; the frames are decoded by `opus-decoder`.
+//! Identification header and channel mapping: RFC 7845, section 5.1; the packets are decoded by `ruopus`.
 
-use opus_decoder::OpusDecoder;
+use ruopus::MultistreamDecoder;
 use symphonia::core::audio::{
     AsGenericAudioBufferRef, AudioBuffer, AudioMut, AudioSpec, Channels, GenericAudioBufferRef,
 };
@@ -15,9 +15,9 @@ use symphonia::core::codecs::{CodecInfo, CodecProfileInfo};
 use symphonia::core::errors::{Error as Fault, Result};
 use symphonia::core::packet::PacketRef;
 
-use super::opus_packet::{Frames, MAX_PACKET_SAMPLES};
-
 const RATE_HZ: u32 = 48_000;
+/// Longest packet, samples: 120 ms.
+const MAX_PACKET_SAMPLES: usize = 5760;
 const NO_PROFILES: &[CodecProfileInfo] = &[];
 const CODECS: &[SupportedAudioCodec] = &[SupportedAudioCodec {
     id: CODEC_ID_OPUS,
@@ -27,19 +27,9 @@ const CODECS: &[SupportedAudioCodec] = &[SupportedAudioCodec {
 pub(super) struct OpusPackets {
     parameters: AudioCodecParameters,
     gapless: bool,
-    streams: Vec<Stream>,
-    /// The stream and its channel that each output channel is; none is silence.
-    mapping: Vec<Option<(usize, usize)>>,
-    gain: f32,
+    head: Head,
+    decoder: MultistreamDecoder,
     decoded: AudioBuffer<f32>,
-}
-
-/// One or two channels that are coded together.
-struct Stream {
-    decoder: OpusDecoder,
-    channels: usize,
-    /// `[samples][channels]` of the last packet.
-    interleaved: Vec<f32>,
 }
 
 /// What the identification header says of the streams in a packet.
@@ -74,87 +64,51 @@ impl Head {
         if family == 0 {
             return plain(channels, gain_q8_db);
         }
-        match table {
-            [streams, coupled, mapping @ ..]
-                if mapping.len() >= channels && *streams > 0 && coupled <= streams && channels > 0 =>
-            {
-                Ok(Self {
-                    gain_q8_db,
-                    streams: usize::from(*streams),
-                    coupled: usize::from(*coupled),
-                    mapping: mapping[..channels].to_vec(),
-                })
-            }
-            _ => Err(broken),
+        let [streams, coupled, mapping @ ..] = table else { return Err(broken) };
+        let mapping = mapping.get(..channels).ok_or(broken)?.to_vec();
+        let (streams, coupled) = (usize::from(*streams), usize::from(*coupled));
+        let decoded = streams + coupled;
+        let there = |&index: &u8| index == 255 || usize::from(index) < decoded;
+        let possible = (1..=255).contains(&decoded) && coupled <= streams && channels > 0;
+        if possible && mapping.iter().all(there) {
+            Ok(Self { gain_q8_db, streams, coupled, mapping })
+        } else {
+            Err(Fault::DecodeError("opus: impossible channel mapping"))
         }
     }
-}
 
-impl Head {
-    /// (stream, its channel) of each output channel: RFC 7845, section 5.1.1.
-    fn channels(&self) -> Result<Vec<Option<(usize, usize)>>> {
-        let coupled = 2 * self.coupled;
-        let place = |&index: &u8| match usize::from(index) {
-            255 => Ok(None),
-            index if index < coupled => Ok(Some((index / 2, index % 2))),
-            index if index < coupled + self.streams.saturating_sub(self.coupled) => {
-                Ok(Some((self.coupled + index - coupled, 0)))
-            }
-            _ => Err(Fault::DecodeError("opus: impossible channel mapping")),
-        };
-        self.mapping.iter().map(place).collect()
+    fn decoder(&self) -> MultistreamDecoder {
+        MultistreamDecoder::with_rate(RATE_HZ, self.streams, self.coupled, &self.mapping)
+    }
+
+    /// Factor of the output gain.
+    fn gain(&self) -> f32 {
+        10_f32.powf(f32::from(self.gain_q8_db) / (20.0 * 256.0))
     }
 }
 
 impl OpusPackets {
     fn decode(&mut self, packet: &PacketRef<'_>) -> Result<()> {
         self.decoded.clear();
-        let split = Frames::of_streams(packet.data, self.streams.len())?;
-        let samples = split.first().map_or(0, Frames::samples);
-        if split.iter().any(|frames| frames.samples() != samples) {
-            return Err(Fault::DecodeError("opus: streams of unequal length"));
-        }
-        for (stream, frames) in self.streams.iter_mut().zip(&split) {
-            stream.decode(frames)?;
+        let interleaved = self
+            .decoder
+            .decode_packet(packet.data)
+            .map_err(|_| Fault::DecodeError("opus: damaged packet"))?;
+        let channels = self.head.mapping.len();
+        let samples = interleaved.len() / channels;
+        if samples > MAX_PACKET_SAMPLES {
+            return Err(Fault::DecodeError("opus: packet of more than 120 ms"));
         }
         self.decoded.render_uninit(Some(samples));
-        for (index, from) in self.mapping.iter().enumerate() {
-            let plane = self.decoded.plane_mut(index).ok_or(Fault::DecodeError("opus: lost a channel"))?;
-            match *from {
-                Some((stream, channel)) => self.streams[stream].copy(channel, self.gain, plane),
-                None => plane.fill(0.0),
-            }
+        let gain = self.head.gain();
+        for (channel, plane) in self.decoded.iter_planes_mut().enumerate() {
+            let samples = interleaved.iter().skip(channel).step_by(channels);
+            plane.iter_mut().zip(samples).for_each(|(out, sample)| *out = gain * sample);
         }
         if self.gapless {
             self.decoded.trim(packet.trim_start.get() as usize, packet.trim_end.get() as usize);
         }
         Ok(())
-    }
-}
-
-impl Stream {
-    fn new(channels: usize) -> Result<Self> {
-        let decoder = OpusDecoder::new(RATE_HZ, channels)
-            .map_err(|_| Fault::DecodeError("opus: decoder cannot be made"))?;
-        Ok(Self { decoder, channels, interleaved: Vec::new() })
-    }
-
-    fn decode(&mut self, frames: &Frames<'_>) -> Result<()> {
-        let frame_values = frames.frame_samples() * self.channels;
-        self.interleaved.clear();
-        self.interleaved.resize(frames.samples() * self.channels, 0.0);
-        for (packet, out) in frames.packets().zip(self.interleaved.chunks_mut(frame_values)) {
-            if packet.len() > 1 {
-                let made = self.decoder.decode_float(&packet, out, false);
-                made.map_err(|_| Fault::DecodeError("opus: damaged frame"))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn copy(&self, channel: usize, gain: f32, plane: &mut [f32]) {
-        let samples = self.interleaved.iter().skip(channel).step_by(self.channels);
-        plane.iter_mut().zip(samples).for_each(|(out, sample)| *out = gain * sample);
     }
 }
 
@@ -173,7 +127,7 @@ impl AudioDecoder for OpusPackets {
     }
 
     fn reset(&mut self) {
-        self.streams.iter_mut().for_each(|stream| stream.decoder.reset());
+        self.decoder = self.head.decoder();
     }
 
     fn finalize(&mut self) -> FinalizeResult {
@@ -192,14 +146,12 @@ impl RegisterableAudioDecoder for OpusPackets {
     ) -> Result<Box<dyn AudioDecoder>> {
         let channels = parameters.channels.as_ref().map_or(2, Channels::count);
         let head = Head::read(parameters.extra_data.as_deref().unwrap_or_default(), channels)?;
-        let streams = (0..head.streams).map(|index| Stream::new(if index < head.coupled { 2 } else { 1 }));
         let spec = AudioSpec::new(RATE_HZ, Channels::Discrete(head.mapping.len() as u16));
         Ok(Box::new(Self {
             parameters: parameters.clone(),
             gapless: options.gapless,
-            streams: streams.collect::<Result<_>>()?,
-            mapping: head.channels()?,
-            gain: 10_f32.powf(f32::from(head.gain_q8_db) / (20.0 * 256.0)),
+            decoder: head.decoder(),
+            head,
             decoded: AudioBuffer::new(spec, MAX_PACKET_SAMPLES),
         }))
     }
@@ -221,13 +173,13 @@ mod tests {
         let surround = b"OpusHead\x01\x06\x38\x01\x80\xbb\0\0\0\0\x01\x04\x02\0\x04\x01\x02\x03\x05";
         let head = Head::read(surround, 2).unwrap();
         assert_eq!((head.streams, head.coupled), (4, 2));
-        let places = [(0, 0), (2, 0), (0, 1), (1, 0), (1, 1), (3, 0)].map(Some);
-        assert_eq!(head.channels().unwrap(), places);
+        assert_eq!(head.mapping, [0, 4, 1, 2, 3, 5]);
     }
 
     #[test]
     fn a_broken_header_is_refused_and_a_missing_one_is_plain_stereo_or_mono() {
         assert!(Head::read(b"OpusHead\x01\x06\x38\x01\x80\xbb\0\0\0\0\x01\x04\x02\0", 6).is_err());
+        assert!(Head::read(b"OpusHead\x01\x01\x38\x01\x80\xbb\0\0\0\0\x01\x01\0\x09", 1).is_err());
         assert!(Head::read(b"OpusHead\x01", 2).is_err());
         assert!(Head::read(b"", 6).is_err());
         assert_eq!(Head::read(b"", 1).unwrap().coupled, 0);
