@@ -16,6 +16,10 @@ pub struct Augment {
     pub full_patch_probability: f64,
     /// Shift along the bands by up to so many, the edge filled with the floor.
     pub band_shift: usize,
+    /// Probability that the uppermost bands are empty, as in recordings of a low sample rate.
+    pub band_limit_probability: f64,
+    /// Fewest bands that are left of such a patch.
+    pub band_limit_least: usize,
     /// Levels times `1 - gain ..= 1 + gain`, after normalisation.
     pub gain: f32,
     /// Levels plus `-offset ..= offset`, after normalisation.
@@ -40,6 +44,8 @@ impl Default for Augment {
             crop_frames: None,
             full_patch_probability: 0.5,
             band_shift: 3,
+            band_limit_probability: 0.0,
+            band_limit_least: 84,
             gain: 0.1,
             offset: 0.2,
             band_masks: 2,
@@ -62,11 +68,10 @@ impl Augment {
             gain: 0.0,
             offset: 0.0,
             band_masks: 0,
-            band_mask_width: 0,
             frame_masks: 0,
-            frame_mask_width: 0,
             mixup: 0.0,
             label_smoothing: 0.0,
+            ..Self::default()
         }
     }
 
@@ -74,12 +79,17 @@ impl Augment {
     /// [`ErrorKind::BadSettings`] for values that cannot be meant.
     pub fn check(&self) -> Result<()> {
         let crops = self.crop_frames.is_none_or(|[shortest, longest]| 0 < shortest && shortest <= longest);
-        let shares = [self.full_patch_probability, f64::from(self.label_smoothing), f64::from(self.gain)];
+        let shares = [
+            self.full_patch_probability,
+            self.band_limit_probability,
+            f64::from(self.label_smoothing),
+            f64::from(self.gain),
+        ];
         let checks = [
             (crops, "crop_frames must be [shortest, longest] with 1 <= shortest <= longest"),
             (
                 shares.iter().all(|share| (0.0..=1.0).contains(share)),
-                "full_patch_probability, label_smoothing and gain must lie in 0 to 1",
+                "full_patch_probability, band_limit_probability, label_smoothing and gain must lie in 0 to 1",
             ),
             (self.offset >= 0.0 && self.offset.is_finite(), "offset must be a number >= 0"),
             (self.mixup >= 0.0 && self.mixup.is_finite(), "mixup must be a number >= 0"),
@@ -104,6 +114,15 @@ impl Augment {
     pub fn draw_shift(&self, rng: &mut impl Rng) -> i64 {
         let most = self.band_shift as i64;
         rng.random_range(-most..=most)
+    }
+
+    /// Bands that are left of a patch: all, or, as often as settings say, any number from `band_limit_least` on.
+    pub fn draw_band_limit(&self, bands: usize, rng: &mut impl Rng) -> usize {
+        if self.band_limit_probability > 0.0 && rng.random_bool(self.band_limit_probability) {
+            rng.random_range(self.band_limit_least.min(bands)..=bands)
+        } else {
+            bands
+        }
     }
 
     /// Gain and offset of a normalised patch.
@@ -168,6 +187,11 @@ pub fn shift_bands(patch: &mut [f32], bands: usize, shift: i64, floor: f32) {
     }
 }
 
+/// Fills all but the lowest `left` bands with `floor`.
+pub fn limit_bands(patch: &mut [f32], bands: usize, left: usize, floor: f32) {
+    patch.chunks_exact_mut(bands).for_each(|frame| frame[left.min(bands)..].fill(floor));
+}
+
 /// `share * own + (1 - share) * other`, in place.
 pub fn mix(own: &mut [f32], other: &[f32], share: f32) {
     own.iter_mut().zip(other).for_each(|(a, b)| *a = share * *a + (1.0 - share) * b);
@@ -191,6 +215,20 @@ mod tests {
             shift_bands(&mut patch, 3, shift, -9.0);
             assert_eq!(patch, expected, "shift {shift}");
         }
+    }
+
+    #[test]
+    fn the_upper_bands_are_emptied_as_often_as_settings_say() {
+        let mut patch = [1., 2., 3., 4., 5., 6.];
+        limit_bands(&mut patch, 3, 1, -9.0);
+        assert_eq!(patch, [1., -9., -9., 4., -9., -9.]);
+        let augment = Augment { band_limit_probability: 0.25, band_limit_least: 100, ..Augment::default() };
+        let mut rng = generator(3, Purpose::Crop, [0, 0]);
+        let left: Vec<usize> = (0..4000).map(|_| augment.draw_band_limit(128, &mut rng)).collect();
+        let limited = left.iter().filter(|&&left| left < 128).count();
+        // 4000 * 0.25 * 28 / 29, five standard deviations either way
+        assert!((830..=1101).contains(&limited), "{limited}");
+        assert_eq!(left.iter().min(), Some(&100));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use rand::seq::SliceRandom;
 use rand::{Rng, RngExt};
 use rayon::prelude::*;
 
-use super::augment::{Augment, mix, shift_bands};
+use super::augment::{Augment, limit_bands, mix, shift_bands};
 use super::draw::{Purpose, generator};
 use super::{Dataset, Spectrogram};
 use crate::features::{FrontEnd, Reference, rereference_db};
@@ -126,6 +126,7 @@ fn draw_patch(dataset: &Dataset, sampling: &Sampling, plan: &BatchPlan, item: &I
     rereference_db(&mut patch, &sampling.front_end);
     let floor = floor_of(&sampling.front_end, &patch);
     shift_bands(&mut patch, bands, augment.draw_shift(&mut rng), floor);
+    limit_bands(&mut patch, bands, augment.draw_band_limit(bands, &mut rng), floor);
     sampling.normalisation.apply(&mut patch, bands);
     augment.vary_level(&mut patch, &mut rng);
     augment.mask(&mut patch, bands, sampling.patch_frames, &mut rng);
