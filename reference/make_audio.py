@@ -4,6 +4,7 @@
     pip install -r reference/requirements.txt && python reference/make_audio.py
 """
 
+import random
 import subprocess
 import tempfile
 from pathlib import Path
@@ -53,6 +54,22 @@ for name, rate, channels, encoder in FILES:
         soundfile.write(wav.name, np.stack([samples] * channels, axis=1), rate, subtype="PCM_16")
         names = {"IN": wav.name, "OUT": str(AUDIO / name)}
         subprocess.run([names.get(word, word) for word in encoder], check=True)
+
+def layer_1_frame(rng: random.Random) -> bytes:
+    """MPEG-1 layer I, 48 kHz, mono, 96 kbit/s, no checksum: noise in the lowest eight bands. ISO 11172-3, 2.4.1.5."""
+    bands, sample_bits, samples = 8, 4, 12
+    fields = [(0xFFFF, 16), (0b0011_0100, 8), (0b1100_0000, 8)]
+    fields += [(sample_bits - 1 if band < bands else 0, 4) for band in range(32)]
+    fields += [(rng.randrange(14, 20), 6) for _ in range(bands)]
+    fields += [(rng.randrange(2**sample_bits - 1), sample_bits) for _ in range(samples * bands)]
+    bits = "".join(f"{value:0{length}b}" for value, length in fields)
+    return int(bits.ljust(96 * 8, "0"), 2).to_bytes(96, "big")
+
+
+rng = random.Random(1)
+(AUDIO / "noise_48000.mp1").write_bytes(b"".join(layer_1_frame(rng) for _ in range(63)))  # no encoder makes layer I now
+decoded = ["ffmpeg", "-y", "-loglevel", "error", "-i", AUDIO / "noise_48000.mp1", AUDIO / "noise_48000_ffmpeg.flac"]
+subprocess.run(decoded, check=True)
 
 # What the reference decoder makes of the Opus recording: its first half second.
 with tempfile.NamedTemporaryFile(suffix=".wav") as wav:

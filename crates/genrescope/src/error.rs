@@ -73,6 +73,9 @@ impl Error {
             std::io::ErrorKind::NotFound => {
                 (ErrorKind::NotFound, "there is no such file or folder; check the path".into())
             }
+            std::io::ErrorKind::PermissionDenied => {
+                (ErrorKind::Io, "permission denied; allow your user to read or write it".into())
+            }
             _ => (ErrorKind::Io, source.to_string()),
         };
         Self::new(kind, format!("{place}: {what}")).with_source(source)

@@ -52,8 +52,23 @@ fn mean_square_is_that_of_the_frames_samples() {
     let samples = sine(1000.0, 22_050);
     let frames = mel(&samples, &every_frame());
     assert_all_close(&frames.mean_square[3..40], &[0.5; 37], 1e-3, 0.0);
-    let first: f32 = samples[..1024].iter().map(|x| x * x).sum::<f32>() / 2048.0;
+    let mean = samples[..1024].iter().sum::<f32>() / 1024.0;
+    let first: f32 = samples[..1024].iter().map(|x| (x - mean).powi(2)).sum::<f32>() / 2048.0;
     assert_all_close(&frames.mean_square[..1], &[first], 1e-6, 0.0);
+}
+
+#[test]
+fn a_constant_has_no_mean_square_up_to_the_edges() {
+    for padding in [Padding::Constant, Padding::Reflect] {
+        let front_end = FrontEnd { padding, ..every_frame() };
+        for pieces in [7, 1000, 22_050] {
+            let mut stream = MelStream::new(&front_end).unwrap();
+            let mut frames = MelFrames::new(front_end.mel_bands);
+            [0.5; 22_050].chunks(pieces).for_each(|piece| stream.push(piece, &mut frames));
+            stream.finish(&mut frames);
+            assert!(frames.mean_square.iter().all(|&m| m < 1e-6), "{padding:?}, {pieces} samples at a time");
+        }
+    }
 }
 
 #[test]

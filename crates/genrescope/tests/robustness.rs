@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use support::{TempFolder, WavSample, assert_refused, recording, sound, wav};
 
 const RATE_HZ: u32 = 22_050;
-const RECORDINGS: [&str; 17] = [
+const RECORDINGS: [&str; 18] = [
     "mono_22050.flac",
     "stereo_44100.ogg",
     "stereo_44100.mp3",
@@ -26,6 +26,7 @@ const RECORDINGS: [&str; 17] = [
     "stereo_48000.webm",
     "stereo_44100.mkv",
     "mono_22050.mp2",
+    "noise_48000.mp1",
     "mono_22050.aiff",
     "mono_22050_ima.wav",
     "mono_22050_ms.wav",

@@ -12,7 +12,7 @@ pub(super) struct Damage {
     /// Why the stream ended before its end.
     pub(super) cut_short: Option<String>,
     /// What is to be known of this codec.
-    pub(super) remarks: Vec<String>,
+    pub(super) remark: Option<String>,
 }
 
 impl Damage {
@@ -25,7 +25,7 @@ impl Damage {
         let bad = (self.bad_samples > 0)
             .then(|| format!("{} samples that are no finite number were set to 0", self.bad_samples));
         let cut = self.cut_short.as_ref().map(|reason| format!("the audio ends early: {reason}"));
-        [lost, bad, cut].into_iter().flatten().chain(self.remarks.iter().cloned()).collect()
+        [lost, bad, cut, self.remark.clone()].into_iter().flatten().collect()
     }
 }
 

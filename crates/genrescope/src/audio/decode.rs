@@ -80,8 +80,7 @@ impl Decoder {
             guarded(|| probe.probe(&Hint::new(), stream, Default::default(), tags)).map_err(unreadable)?;
         let track = PlayedTrack::first(&*container, edit)?;
         counter.count(track.is_elementary());
-        let mut damage = Damage::default();
-        damage.remarks.extend(track.remark());
+        let damage = Damage { remark: track.remark.clone(), ..Damage::default() };
         Ok(Self {
             holes: track.holes(),
             container,
@@ -228,7 +227,9 @@ impl Decoder {
                 Err(_) if self.skip_damage() => errors = 0,
                 Err(Fault::DecodeError(_) | Fault::Unsupported(_)) if errors < MAX_READ_ERRORS => errors += 1,
                 Err(fault) => {
-                    self.damage.cut_short = self.missing_end().or_else(|| Some(fault.to_string()));
+                    // From a pipe, Matroska always ends so: its length says whether that was too early.
+                    let told = self.track.is_indexed() && self.track.said_s().is_some();
+                    self.damage.cut_short = self.missing_end().or_else(|| (!told).then(|| fault.to_string()));
                     return Ok(None);
                 }
             }

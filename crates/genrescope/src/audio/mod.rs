@@ -7,6 +7,7 @@
 //! length, impossible samples become 0, both with a warning. *Never* trusts a header: every claim meets a limit below,
 //! and nothing is allocated by it.
 
+mod aac;
 mod damage;
 mod decode;
 mod edit_list;

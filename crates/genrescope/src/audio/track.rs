@@ -2,8 +2,6 @@
 
 use std::sync::OnceLock;
 
-use symphonia::core::codecs::CodecProfile;
-use symphonia::core::codecs::audio::well_known::profiles::{CODEC_PROFILE_AAC_HE, CODEC_PROFILE_AAC_HE_V2};
 use symphonia::core::codecs::audio::well_known::{CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3, CODEC_ID_OPUS};
 use symphonia::core::codecs::audio::{AudioCodecId, AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
 use symphonia::core::codecs::registry::CodecRegistry;
@@ -12,6 +10,7 @@ use symphonia::core::formats::{FormatReader, TrackType};
 use symphonia::core::packet::Packet;
 use symphonia::core::units::TimeBase;
 
+use super::aac;
 use super::decode::{checked_channels, checked_rate, guarded, unreadable};
 use super::edit_list::Edit;
 use super::holes::Holes;
@@ -25,6 +24,8 @@ pub(super) struct PlayedTrack {
     pub(super) codec: Box<dyn AudioDecoder>,
     pub(super) rate_hz: u32,
     pub(super) trim: Trim,
+    /// What a user should know of how this codec is decoded.
+    pub(super) remark: Option<String>,
     parameters: AudioCodecParameters,
     time_base: Option<TimeBase>,
     /// Frames follow each other without a container that tells their time.
@@ -71,7 +72,8 @@ impl PlayedTrack {
             Error::new(ErrorKind::UnsupportedFormat, "no audio track that can be decoded; convert it to flac")
         };
         let track = container.first_track_known_codec(TrackType::Audio).ok_or_else(none)?;
-        let parameters = track.codec_params.as_ref().and_then(|p| p.audio()).ok_or_else(none)?.clone();
+        let mut parameters = track.codec_params.as_ref().and_then(|p| p.audio()).ok_or_else(none)?.clone();
+        let remark = aac::keep_core(&mut parameters);
         checked_channels(parameters.channels.as_ref().map_or(1, |c| c.count()))?;
         // A codec without a rate here has it in its packets.
         let rate_hz = parameters.sample_rate.map_or(Ok(*SAMPLE_RATES_HZ.start()), checked_rate)?;
@@ -93,6 +95,7 @@ impl PlayedTrack {
             codec: decoder(&parameters)?,
             rate_hz,
             trim,
+            remark,
             time_base: track.time_base,
             elementary,
             exact: format == FORMAT_ID_ISOMP4,
@@ -133,18 +136,6 @@ impl PlayedTrack {
     pub(super) fn longest(&self, packet: &Packet) -> usize {
         let expected = self.samples(packet);
         if self.exact && expected > 0 { 2 * expected } else { usize::MAX }
-    }
-
-    /// What a user should know of how this codec is decoded.
-    pub(super) fn remark(&self) -> Option<String> {
-        let high_efficiency =
-            |profile: CodecProfile| profile == CODEC_PROFILE_AAC_HE || profile == CODEC_PROFILE_AAC_HE_V2;
-        self.parameters.profile.is_some_and(high_efficiency).then(|| {
-            format!(
-                "HE-AAC is decoded without its upper band: nothing above {} Hz is heard",
-                self.rate_hz / 2
-            )
-        })
     }
 
     /// Whether these are MPEG frames of another sample rate or channel count than the decoder was made for.

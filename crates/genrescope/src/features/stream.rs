@@ -1,5 +1,7 @@
 //! Samples in any pieces → mel power of the kept frames, in bounded memory.
 
+use std::ops::Range;
+
 use super::mel::dot;
 use super::{FrontEnd, MelFilterBank, Padding, PowerSpectrum, mel_filter_bank};
 use crate::Result;
@@ -14,7 +16,7 @@ pub struct MelFrames {
     pub bands: usize,
     /// Mel power, `[frames, bands]` row-major, band 0 lowest.
     pub power: Vec<f32>,
-    /// Mean of x² over each frame's `n_fft` samples, padding included: `[frames]`.
+    /// Σ (x - mean of x)² / `n_fft` over each frame's samples without padding: `[frames]`. A constant is no sound.
     pub mean_square: Vec<f32>,
 }
 
@@ -125,12 +127,20 @@ impl MelStream {
     }
 
     fn compute_complete(&mut self, out: &mut MelFrames) {
-        while let Some(frame) = self.next_frame() {
-            let frame = &self.buffer[frame..][..self.front_end.n_fft];
-            out.mean_square.push(dot(frame, frame) / frame.len() as f32);
+        while let Some(start) = self.next_frame() {
+            let frame = &self.buffer[start..][..self.front_end.n_fft];
+            out.mean_square.push(mean_square(&frame[self.within_signal()], frame.len()));
             self.bank.apply(self.spectrum.of(frame), &mut out.power);
             self.kept_frames += 1;
         }
+    }
+
+    /// The samples of the next kept frame that are no padding.
+    fn within_signal(&self) -> Range<usize> {
+        let (start, n_fft) = (self.next_start(), self.front_end.n_fft);
+        let signal_start = self.padding_samples() as u64;
+        let place = |position: u64| position.saturating_sub(start).min(n_fft as u64) as usize;
+        place(signal_start)..place(signal_start + self.taken_samples)
     }
 
     /// Where in the padded signal the next kept frame begins.
@@ -151,6 +161,17 @@ impl MelStream {
         self.buffer.drain(..unneeded as usize);
         self.buffer_start += unneeded;
     }
+}
+
+/// Σ (x - mean of x)² / `length`, as if zeros stood around the samples.
+fn mean_square(samples: &[f32], length: usize) -> f32 {
+    let mut sums = [0.0; 8];
+    for lanes in samples.chunks(8) {
+        sums.iter_mut().zip(lanes).for_each(|(sum, sample)| *sum += sample);
+    }
+    let sum: f32 = sums.iter().sum();
+    let of_mean = sum / samples.len().max(1) as f32 * sum;
+    (dot(samples, samples) - of_mean).max(0.0) / length as f32
 }
 
 /// Which of `samples` samples stands at a position before or behind them: mirrored at the first and last sample
