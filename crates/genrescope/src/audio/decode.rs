@@ -22,6 +22,8 @@ use crate::{Error, ErrorKind, Result};
 
 /// A file that promises more than it holds by this is said to end early, s.
 const MISSING_END_S: f64 = 1.0;
+/// By how much lengths in a container may be off, s: a packet.
+const ROUNDING_S: f64 = 0.1;
 /// In which steps and how far behind damage the container is tried again, s, and how often in all.
 const DETOUR_STEP_S: f64 = 1.0;
 const LONGEST_DETOUR_S: f64 = 64.0;
@@ -33,6 +35,8 @@ const SILENCE_SAMPLES: u64 = 16_384;
 pub(super) struct Decoder {
     container: Box<dyn FormatReader>,
     counter: Counter,
+    /// Whether the source cannot be read again.
+    piped: bool,
     track: PlayedTrack,
     holes: Holes,
     /// Read ahead, with how far the file was read then.
@@ -71,7 +75,7 @@ impl Decoder {
     pub(super) fn open(source: Box<dyn MediaSource>) -> Result<Self> {
         let mut source = Source::new(source).map_err(|e| unreadable(Fault::IoError(e)))?;
         let edit = Edit::read(&mut source);
-        let counter = source.counter();
+        let (counter, piped) = (source.counter(), !source.is_seekable());
         let stream = MediaSourceStream::new(Box::new(source), Default::default());
         let limit = Limit::Maximum(MAX_TAG_BYTES);
         let tags = MetadataOptions::default().limit_tag_bytes(limit).limit_visual_bytes(limit);
@@ -85,6 +89,7 @@ impl Decoder {
             holes: track.holes(),
             container,
             counter,
+            piped,
             track,
             ahead: None,
             ready: None,
@@ -210,7 +215,7 @@ impl Decoder {
                     return Ok(Some((packet, self.counter.bytes())));
                 }
                 Ok(Some(_)) => (),
-                Ok(None) => match self.missing_end() {
+                Ok(None) => match self.missing_end(MISSING_END_S) {
                     Some(_) if self.skip_damage() => (),
                     missing => {
                         self.damage.cut_short = self.damage.cut_short.take().or(missing);
@@ -227,9 +232,10 @@ impl Decoder {
                 Err(_) if self.skip_damage() => errors = 0,
                 Err(Fault::DecodeError(_) | Fault::Unsupported(_)) if errors < MAX_READ_ERRORS => errors += 1,
                 Err(fault) => {
-                    // From a pipe, Matroska always ends so: its length says whether that was too early.
-                    let told = self.track.is_indexed() && self.track.said_s().is_some();
-                    self.damage.cut_short = self.missing_end().or_else(|| (!told).then(|| fault.to_string()));
+                    // From a pipe, Matroska always ends so, whole or not.
+                    let usual = self.piped && self.track.is_indexed() && self.track.said_s().is_some();
+                    let missing = self.missing_end(if usual { ROUNDING_S } else { MISSING_END_S });
+                    self.damage.cut_short = missing.or_else(|| (!usual).then(|| fault.to_string()));
                     return Ok(None);
                 }
             }
@@ -237,8 +243,8 @@ impl Decoder {
     }
 
     /// What is missing at the end, by what the header claims.
-    fn missing_end(&self) -> Option<String> {
-        let said_s = self.track.said_s().filter(|said_s| *said_s > self.decoded_s + MISSING_END_S)?;
+    fn missing_end(&self, tolerance_s: f64) -> Option<String> {
+        let said_s = self.track.said_s().filter(|said_s| *said_s > self.decoded_s + tolerance_s)?;
         Some(format!("{:.1} s of the {said_s:.1} s that its header promises", self.decoded_s))
     }
 
