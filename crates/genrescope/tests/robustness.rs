@@ -174,7 +174,8 @@ fn a_hole_in_the_middle_is_as_long_as_what_was_lost() {
     for (name, mut bytes) in containers() {
         let whole = decode(bytes.clone()).unwrap().0.len();
         let middle = bytes.len() / 2;
-        bytes[middle..middle + 3000].fill(0);
+        let hole = (bytes.len() / 4).min(3000);
+        bytes[middle..middle + hole].fill(0);
         let (left, warnings) = decode(bytes).unwrap();
         if name.ends_with("webm") || name.ends_with("mkv") {
             // Less than a cluster: nothing to go on from behind the hole.
