@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use genrescope::audio::{AudioStream, Waveform};
-use genrescope::features::{mel_spectrogram, patch_db};
+use genrescope::features::{FrontEnd, mel_spectrogram, patch_db};
 use genrescope::model::Model;
 use genrescope::predict::{Decoding, PATCH_HOP, Settings, classify};
 use serde::Serialize;
@@ -60,11 +60,13 @@ struct Record {
     network: NetworkSpeed,
 }
 
-/// Each by itself; `decode` mixes to mono and resamples too, `total` is file to timeline.
+/// Each by itself; `decode` mixes to mono and resamples too, `mel` computes the frames that the model sees,
+/// `total` is file to timeline.
 #[derive(Serialize)]
 struct Stages {
     decode: Speed,
     mel: Speed,
+    mel_every_frame: Speed,
     network: Speed,
     total_1_thread: Speed,
     total: Speed,
@@ -97,6 +99,7 @@ fn measure(arguments: &Arguments, threads: usize) -> Result<Record> {
     let waveform = recording.waveform(model.header.front_end.sample_rate_hz)?;
     let clock = Clock { runs: arguments.runs, duration_s: waveform.duration_s() };
     let network = network(&model, &waveform, &clock)?;
+    let mel = |front_end: &FrontEnd| clock.ms(|| Ok(mel_spectrogram(&waveform, front_end)?));
     Ok(Record {
         recording: recording.name(),
         commit: arguments.commit.clone(),
@@ -106,7 +109,9 @@ fn measure(arguments: &Arguments, threads: usize) -> Result<Record> {
         start_ms: clock.ms(|| Ok(Model::embedded()?))?,
         stages: Stages {
             decode: clock.speed(clock.ms(|| recording.waveform(waveform.sample_rate_hz))?),
-            mel: clock.speed(clock.ms(|| Ok(mel_spectrogram(&waveform, &model.header.front_end)?))?),
+            mel: clock.speed(mel(&model.header.front_end)?),
+            mel_every_frame: clock
+                .speed(mel(&FrontEnd { frame_step: 1.0, ..model.header.front_end.clone() })?),
             network: clock.speed(network.ms_per_patch * (clock.duration_s / patch_hop_s(&model)).ceil()),
             total_1_thread: total(&model, &recording, &clock, 1)?,
             total: total(&model, &recording, &clock, threads)?,
