@@ -146,10 +146,11 @@ class Graph:
         return F.dropout(x, spec["rate"], training)
 
     def max_pool(self, spec, _training, x):
-        return F.max_pool2d(x.permute(0, 3, 1, 2), tuple(spec["size"])).permute(0, 2, 3, 1)
+        return F.max_pool2d(x.permute(0, 3, 1, 2), **windows(spec)).permute(0, 2, 3, 1)
 
     def average_pool(self, spec, _training, x):
-        return F.avg_pool2d(x.permute(0, 3, 1, 2), tuple(spec["size"])).permute(0, 2, 3, 1)
+        pooled = F.avg_pool2d(x.permute(0, 3, 1, 2), **windows(spec), count_include_pad=False)
+        return pooled.permute(0, 2, 3, 1)
 
     def global_mean(self, spec, _training, x):
         return x.mean(dim=AXIS[spec["over"]], keepdim=True)
@@ -177,28 +178,38 @@ class Graph:
     def l2_normalize(self, spec, _training, x):
         return F.normalize(x, p=2.0, dim=3, eps=spec["eps"])
 
-    def lstm(self, spec, _training, x):
-        return self.recurrent(spec, x, [f"{spec['name']}."])
-
-    def bilstm(self, spec, _training, x):
-        return self.recurrent(spec, x, [f"{spec['name']}.", f"{spec['name']}.reverse_"])
-
-    def recurrent(self, spec, x, directions):
-        """PyTorch has two biases a gate and weights [4u, in]; ours is one bias and [in, 4u]. Gates: i, f, c, o."""
-        size, units = x.shape[3], spec["units"]
+    def recurrent(self, spec, _training, x):
+        """PyTorch has weights [gates · u, in], a second bias for every kind, and for GRU the gates r, z, n, ours z, r, n."""
+        size, units, cell = x.shape[3], spec["units"], spec["cell"]
+        gates, order = GATES[cell]
+        rearranged = lambda array: torch.cat([array.split(units, dim=-1)[gate] for gate in order], dim=-1)  # noqa: E731
         flat = []
-        for name in directions:
-            wx = self.weight(f"{name}wx", (size, 4 * units), size)
-            wh = self.weight(f"{name}wh", (units, 4 * units), units)
-            bias = self.parameter(f"{name}bias", (4 * units,), 0.3)
-            flat += [wx.T, wh.T, bias, torch.zeros_like(bias)]
-        start = torch.zeros(len(directions), x.shape[0], units, dtype=x.dtype)
-        sequence, last, _ = torch.lstm(x[:, :, 0, :], (start, start), flat, True, 1, 0.0, False, len(directions) == 2, True)
+        for prefix in ("", "reverse_")[: 1 + spec["both_ways"]]:
+            name = f"{spec['name']}.{prefix}"
+            wx = self.weight(f"{name}wx", (size, gates * units), size)
+            wh = self.weight(f"{name}wh", (units, gates * units), units)
+            bias = self.parameter(f"{name}bias", (gates * units,), 0.3)
+            apart = cell == "gru"
+            state = self.parameter(f"{name}state_bias", (gates * units,), 0.3) if apart else torch.zeros_like(bias)
+            flat += [rearranged(wx).T, rearranged(wh).T, rearranged(bias), rearranged(state)]
+        start = torch.zeros(1 + spec["both_ways"], x.shape[0], units, dtype=x.dtype)
+        settings = (True, 1, 0.0, False, spec["both_ways"], True)
+        x = x[:, :, 0, :]
+        if cell == "lstm":
+            sequence, last, _ = torch.lstm(x, (start, start), flat, *settings)
+        else:
+            sequence, last = (torch.gru if cell == "gru" else torch.rnn_tanh)(x, start, flat, *settings)
         if spec["output"] == "sequence":
             return sequence[:, :, None, :]
         return torch.cat(list(last), dim=1)[:, None, None, :]
 
 
+def windows(spec):
+    return {"kernel_size": spec["size"], "stride": spec.get("stride", spec["size"]), "padding": spec.get("padding", [0, 0])}
+
+
+# Products of each kind of cell, and our gates in PyTorch's order.
+GATES = {"lstm": (4, [0, 1, 2, 3]), "gru": (3, [1, 0, 2]), "simple": (1, [0])}
 AXIS = {"time": 1, "bands": 2, "channels": 3}
 
 
@@ -255,6 +266,10 @@ def pool_cases():
         for (t, b), shape in [((2, 2), (7, 9, 24)), ((2, 2), (6, 6, 1)), ((4, 1), (10, 5, 33)), ((1, 8), (5, 17, 8)),
                               ((8, 1), (19, 1, 8)), ((4, 4), (9, 8, 3))]:
             cases[f"{kind}_{t}x{b}_{shape[2]}"] = single(shape, layer("pool", kind, "input", size=[t, b]))
+        for stride, padding in [((1, 1), (1, 1)), ((2, 1), (0, 1)), ((3, 2), (1, 0))]:
+            name = f"{kind}_3x2_stride_{stride[0]}x{stride[1]}_padding_{padding[0]}x{padding[1]}"
+            pool = layer("pool", kind, "input", size=[3, 2], stride=list(stride), padding=list(padding))
+            cases[name] = single((7, 6, 5), pool)
     for kind in ("global_mean", "global_max"):
         for over in ("time", "bands"):
             cases[f"{kind}_over_{over}"] = single((7, 5, 33), layer("pool", kind, "input", over=over))
@@ -283,18 +298,24 @@ def vector_cases():
     }
 
 
+def recurrent(name, source, cell, both_ways, units, output):
+    return layer(name, "recurrent", source, cell=cell, both_ways=both_ways, units=units, output=output)
+
+
 def recurrent_cases():
     cases = {}
-    for kind in ("lstm", "bilstm"):
+    for cell, both_ways in [(cell, both_ways) for cell in ("lstm", "gru", "simple") for both_ways in (False, True)]:
+        kind = ("bi" if both_ways else "") + cell
         for output in ("last", "sequence"):
             def case(shape, units, samples):
-                return single(shape, layer("rnn", kind, "input", units=units, output=output), samples=samples)
+                return single(shape, recurrent("rnn", "input", cell, both_ways, units, output), samples=samples)
             cases[f"{kind}_{output}_3_to_5"] = case((7, 1, 3), 5, 3)
             cases[f"{kind}_{output}_33_to_24"] = case((12, 1, 33), 24, 4)
-        two = [layer("first", kind, "input", units=8, output="sequence"), layer("second", kind, "first", units=6, output="last")]
+        two = [recurrent("first", "input", cell, both_ways, 8, "sequence"),
+               recurrent("second", "first", cell, both_ways, 6, "last")]
         cases[f"{kind}_two_layers"] = single((9, 1, 16), *two, samples=5)
-        cases[f"{kind}_one_step"] = single((1, 1, 4), layer("rnn", kind, "input", units=3, output="last"))
-    return cases | {"lstm_long": single((150, 1, 4), layer("rnn", "lstm", "input", units=6, output="last"))}
+        cases[f"{kind}_one_step"] = single((1, 1, 4), recurrent("rnn", "input", cell, both_ways, 3, "last"))
+    return cases | {"lstm_long": single((150, 1, 4), recurrent("rnn", "input", "lstm", False, 6, "last"))}
 
 
 def branching_cases():
@@ -327,13 +348,12 @@ def whole_networks():
 
     dense = lambda name, source, units: layer(name, "dense", source, units=units)  # noqa: E731
     v_kernel = [*v_front(64, 8), layer("flat", "flatten", "relu2"), dense("hidden", "flat", 64)]
-    last = {"output": "last"}
     return {
         "network_v_kernel": network(*v_kernel, layer("relu3", "relu", "hidden"), dense("logits", "relu3", 10), samples=5),
         "network_v_kernel_l2": network(*v_kernel, layer("relu3", "relu", "hidden"),
                                        layer("unit", "l2_normalize", "relu3", eps=1e-12), dense("logits", "unit", 10)),
-        "network_crnn": network(*v_front(32, 24), layer("rnn", "lstm", "relu2", units=24, **last), dense("logits", "rnn", 10)),
-        "network_bicrnn": network(*v_front(32, 24), layer("rnn", "bilstm", "relu2", units=24, **last),
+        "network_crnn": network(*v_front(32, 24), recurrent("rnn", "relu2", "lstm", False, 24, "last"), dense("logits", "rnn", 10)),
+        "network_bicrnn": network(*v_front(32, 24), recurrent("rnn", "relu2", "lstm", True, 24, "last"),
                                   dense("logits", "rnn", 10)),
         "network_residual": network(
             layer("pairs", "reshape", "input", shape=[20, 8, 2]), conv("stem", "pairs", (3, 3), 8, (1, 1)),

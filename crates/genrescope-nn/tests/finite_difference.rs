@@ -7,8 +7,8 @@
 mod support;
 
 use genrescope_nn::layers::{
-    Add, Axis, BatchNorm, Concat, Conv2d, Dense, Direction, Dropout, GlobalPool, L2Normalize, Layer, Lstm,
-    Mode, Output, Pool, PoolKind, Relu, Reshape, Sigmoid,
+    Add, Axis, BatchNorm, Concat, Conv2d, Dense, Direction, Dropout, GlobalPool, L2Normalize, Layer, Mode,
+    Output, Pool, PoolKind, Recurrent, RecurrentKind, Relu, Reshape, Sigmoid,
 };
 use genrescope_nn::{Graph, Network, NodeId, Path, Session, Shape};
 use support::{Generator, assert_all_close};
@@ -31,10 +31,17 @@ fn chain(name: &'static str, shape: Shape, layers: Vec<Layer>) -> Case {
     Case { name, shape, layers }
 }
 
+fn recurrent(kind: RecurrentKind, direction: Direction, output: Output) -> Layer {
+    Recurrent { kind, units: 4, direction, output }.into()
+}
+
 fn cases() -> Vec<Case> {
     let conv = |kernel, channels, padding| Conv2d { kernel, channels, padding }.into();
-    let lstm = |direction, output| Lstm { units: 4, direction, output }.into();
-    let pool = |kind, size| Pool { kind, size }.into();
+    let lstm = |direction, output| recurrent(RecurrentKind::Lstm, direction, output);
+    let gru = |direction, output| recurrent(RecurrentKind::Gru, direction, output);
+    let simple = |direction, output| recurrent(RecurrentKind::Simple, direction, output);
+    let pool = |kind, size| Pool::new(kind, size).into();
+    let overlapping = |kind| Pool { kind, size: [3, 3], stride: [1, 2], padding: [1, 1] }.into();
     let global = |kind, axis| GlobalPool { kind, axis }.into();
     vec![
         chain("conv same", [4, 5, 2], vec![conv([3, 3], 3, [1, 1])]),
@@ -45,6 +52,8 @@ fn cases() -> Vec<Case> {
         chain("sigmoid", [2, 3, 2], vec![Sigmoid.into()]),
         chain("max pool", [5, 4, 3], vec![pool(PoolKind::Max, [2, 2])]),
         chain("average pool", [4, 5, 3], vec![pool(PoolKind::Average, [2, 3])]),
+        chain("overlapping max pool", [4, 5, 3], vec![overlapping(PoolKind::Max)]),
+        chain("overlapping average pool", [4, 5, 3], vec![overlapping(PoolKind::Average)]),
         chain("global maximum over time", [4, 3, 3], vec![global(PoolKind::Max, Axis::Time)]),
         chain("global mean over bands", [4, 3, 3], vec![global(PoolKind::Average, Axis::Bands)]),
         chain("dropout", [3, 3, 4], vec![Dropout { rate: 0.4 }.into()]),
@@ -53,6 +62,15 @@ fn cases() -> Vec<Case> {
         chain("LSTM, all states", [6, 1, 3], vec![lstm(Direction::Forward, Output::Sequence)]),
         chain("BiLSTM, last state", [6, 1, 3], vec![lstm(Direction::Both, Output::Last)]),
         chain("BiLSTM, all states", [6, 1, 3], vec![lstm(Direction::Both, Output::Sequence)]),
+        chain("GRU, last state", [6, 1, 3], vec![gru(Direction::Forward, Output::Last)]),
+        chain("BiGRU, all states", [6, 1, 3], vec![gru(Direction::Both, Output::Sequence)]),
+        chain(
+            "two GRU layers",
+            [5, 2, 2],
+            vec![gru(Direction::Forward, Output::Sequence), gru(Direction::Forward, Output::Last)],
+        ),
+        chain("simple RNN, last state", [6, 1, 3], vec![simple(Direction::Forward, Output::Last)]),
+        chain("simple RNN both ways, all states", [6, 1, 3], vec![simple(Direction::Both, Output::Sequence)]),
         chain("reshape", [4, 3, 2], vec![Reshape { shape: [2, 4, 3] }.into(), conv([1, 3], 2, [0, 1])]),
         chain("L2 normalise", [1, 1, 6], vec![L2Normalize::default().into()]),
     ]

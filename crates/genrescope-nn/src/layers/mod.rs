@@ -14,7 +14,7 @@ pub use conv::Conv2d;
 pub use dense::Dense;
 pub use norm::BatchNorm;
 pub use pool::{GlobalPool, Pool, PoolKind};
-pub use recurrent::{Direction, Lstm, Output};
+pub use recurrent::{Direction, Output, Recurrent, RecurrentKind};
 
 use crate::graph::Shape;
 use crate::kernels::Path;
@@ -160,7 +160,7 @@ layers!(
     GlobalPool,
     Dropout,
     Dense,
-    Lstm,
+    Recurrent,
     Add,
     Concat,
     Reshape,

@@ -1,4 +1,6 @@
-//! Pooling: windows that do not overlap, and whole axes.
+//! Pooling over windows and over whole axes.
+
+use std::ops::Range;
 
 use super::{Axis, Backward, Memo, Op, Pass, Value, single};
 use crate::blocks::{block, block_mut, in_blocks};
@@ -14,13 +16,18 @@ pub enum PoolKind {
     Average,
 }
 
-/// Pooling with stride = size; what fills no window is dropped: `[t, b, c]` → `[t / size[0], b / size[1], c]`.
+/// Pooling: `[t, b, c]` → `[(t + 2·padding[0] − size[0]) / stride[0] + 1, …, c]`; what fills no window is dropped.
+/// Padding is never a maximum and does not count in a mean.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pool {
     /// Maximum or mean.
     pub kind: PoolKind,
     /// Extent in time and bands.
     pub size: [usize; 2],
+    /// Steps from window to window.
+    pub stride: [usize; 2],
+    /// How far windows reach beyond each edge; less than `size`.
+    pub padding: [usize; 2],
 }
 
 /// Pooling of a whole axis, whose extent becomes 1.
@@ -34,22 +41,53 @@ pub struct GlobalPool {
 
 impl GlobalPool {
     fn pool(&self, [time, bands, _]: Shape) -> Pool {
-        let size = if self.axis == Axis::Time { [time, 1] } else { [1, bands] };
-        Pool { kind: self.kind, size }
+        Pool::new(self.kind, if self.axis == Axis::Time { [time, 1] } else { [1, bands] })
     }
 }
 
+/// One number of a window.
+struct Place {
+    output: usize,
+    input: usize,
+    /// Whether it is the first of its window.
+    first: bool,
+    /// One over the numbers in the window.
+    share: f32,
+}
+
 impl Pool {
-    /// Calls `body(output pixel, input pixel, place in the window)` for every pixel of every window of one sample.
+    /// Windows side by side.
+    pub fn new(kind: PoolKind, size: [usize; 2]) -> Self {
+        Self { kind, size, stride: size, padding: [0, 0] }
+    }
+
+    /// How many windows lie along an axis of this extent.
+    fn count(&self, extent: usize, axis: usize) -> Option<usize> {
+        let room = (extent + 2 * self.padding[axis]).checked_sub(self.size[axis])?;
+        Some(room.checked_div(self.stride[axis])? + 1)
+    }
+
+    /// What window number `index` covers of an axis.
+    fn covered(&self, index: usize, extent: usize, axis: usize) -> Range<usize> {
+        let start = index * self.stride[axis];
+        let within = |position: usize| position.saturating_sub(self.padding[axis]).min(extent);
+        within(start)..within(start + self.size[axis])
+    }
+
+    /// Calls `body` for every number of every window of one channel.
     #[inline(always)]
-    fn windows(&self, [time, bands, _]: Shape, mut body: impl FnMut(usize, usize, usize)) {
-        let [size_t, size_b] = self.size;
-        let (times, columns) = (time / size_t, bands / size_b);
-        for t in 0..times {
+    fn windows(&self, [time, bands, _]: Shape, mut body: impl FnMut(Place)) {
+        let columns = self.count(bands, 1).unwrap_or(0);
+        for t in 0..self.count(time, 0).unwrap_or(0) {
+            let rows = self.covered(t, time, 0);
             for b in 0..columns {
-                for i in 0..size_t * size_b {
-                    let (dt, db) = (i / size_b, i % size_b);
-                    body(t * columns + b, (t * size_t + dt) * bands + b * size_b + db, i);
+                let covered = self.covered(b, bands, 1);
+                let (output, first) = (t * columns + b, rows.start * bands + covered.start);
+                let share = 1.0 / (rows.len() * covered.len()) as f32;
+                for row in rows.clone() {
+                    for input in row * bands + covered.start..row * bands + covered.end {
+                        body(Place { output, input, first: input == first, share });
+                    }
                 }
             }
         }
@@ -60,34 +98,34 @@ impl Pool {
 #[inline(always)]
 fn pool_block<const W: usize>(first: usize, pool: &Pool, shape: Shape, x: &[f32], y: &mut [f32]) {
     let channels = shape[2];
-    let share = 1.0 / (pool.size[0] * pool.size[1]) as f32;
-    pool.windows(shape, |out, pixel, i| {
-        let (x, y) = (block::<W>(x, pixel * channels + first), block_mut::<W>(y, out * channels + first));
+    pool.windows(shape, |at| {
+        let x = block::<W>(x, at.input * channels + first);
+        let y = block_mut::<W>(y, at.output * channels + first);
         for c in 0..W {
-            y[c] = match (pool.kind, i) {
-                (PoolKind::Max, 0) => x[c],
-                (PoolKind::Max, _) => y[c].max(x[c]),
-                (PoolKind::Average, 0) => x[c] * share,
-                (PoolKind::Average, _) => y[c] + x[c] * share,
+            y[c] = match (pool.kind, at.first) {
+                (PoolKind::Max, true) => x[c],
+                (PoolKind::Max, false) => y[c].max(x[c]),
+                (PoolKind::Average, true) => x[c] * at.share,
+                (PoolKind::Average, false) => y[c] + x[c] * at.share,
             };
         }
     });
 }
 
-/// The gradient of an average; `dx` is zero where no window reaches.
+/// Adds the gradient of an average.
 #[inline(always)]
 fn spread_block<const W: usize>(first: usize, pool: &Pool, shape: Shape, dy: &[f32], dx: &mut [f32]) {
     let channels = shape[2];
-    let share = 1.0 / (pool.size[0] * pool.size[1]) as f32;
-    pool.windows(shape, |out, pixel, _| {
-        let (dy, dx) = (block::<W>(dy, out * channels + first), block_mut::<W>(dx, pixel * channels + first));
+    pool.windows(shape, |at| {
+        let dy = block::<W>(dy, at.output * channels + first);
+        let dx = block_mut::<W>(dx, at.input * channels + first);
         for c in 0..W {
-            dx[c] = dy[c] * share;
+            dx[c] += dy[c] * at.share;
         }
     });
 }
 
-/// The gradient of a maximum, to the first number that equals it; `left` starts as the output's gradient.
+/// Adds the gradient of a maximum, to the first number that equals it; `left` starts as the output's gradient.
 #[inline(always)]
 fn route_block<const W: usize>(
     first: usize,
@@ -97,13 +135,13 @@ fn route_block<const W: usize>(
     [left, dx]: [&mut [f32]; 2],
 ) {
     let channels = shape[2];
-    pool.windows(shape, |out, pixel, _| {
-        let (from, to) = (out * channels + first, pixel * channels + first);
+    pool.windows(shape, |at| {
+        let (from, to) = (at.output * channels + first, at.input * channels + first);
         let (x, dx) = (block::<W>(x, to), block_mut::<W>(dx, to));
         let (y, left) = (block::<W>(y, from), block_mut::<W>(left, from));
         for c in 0..W {
             let is_first = x[c] == y[c];
-            dx[c] = if is_first { left[c] } else { 0.0 };
+            dx[c] += if is_first { left[c] } else { 0.0 };
             left[c] = if is_first { 0.0 } else { left[c] };
         }
     });
@@ -112,12 +150,12 @@ fn route_block<const W: usize>(
 impl Op for Pool {
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, String> {
         let [time, bands, channels] = single(inputs)?;
-        match [time / self.size[0].max(1), bands / self.size[1].max(1)] {
-            [0, _] | [_, 0] => {
-                Err(format!("window {:?} is larger than the input {:?}", self.size, inputs[0]))
-            }
-            [time, bands] => Ok([time, bands, channels]),
+        if (0..2).any(|axis| self.stride[axis] == 0 || self.padding[axis] >= self.size[axis]) {
+            return Err(format!("steps by at least 1 and pads by less than its window, found {self:?}"));
         }
+        let larger = || format!("window {:?} is larger than the input {:?}", self.size, inputs[0]);
+        let extents = self.count(time, 0).zip(self.count(bands, 1)).ok_or_else(larger)?;
+        Ok([extents.0, extents.1, channels])
     }
 
     fn forward(&self, pass: &Pass, inputs: &[Value], _: &[&[f32]], output: &mut [f32], _: &mut Memo) {

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, dead_code, unreachable_pub, missing_docs)]
 
 use genrescope_nn::layers::{
-    Add, Axis, BatchNorm, Concat, Conv2d, Dense, Direction, Dropout, GlobalPool, L2Normalize, Layer, Lstm,
-    Output, Pool, PoolKind, Relu, Reshape, Sigmoid,
+    Add, Axis, BatchNorm, Concat, Conv2d, Dense, Direction, Dropout, GlobalPool, L2Normalize, Layer, Output,
+    Pool, PoolKind, Recurrent, RecurrentKind, Relu, Reshape, Sigmoid,
 };
 use genrescope_nn::{Graph, Network, NodeId, Path, Shape};
 use serde_json::Value;
@@ -155,10 +155,13 @@ impl Case {
 }
 
 fn layer(spec: &Value, from: Shape) -> Layer {
-    let pool = |kind| Pool { kind, size: numbers(&spec["size"]) }.into();
+    let pool = |kind| {
+        let pool = Pool::new(kind, numbers(&spec["size"]));
+        let stride = spec.get("stride").map_or(pool.stride, numbers);
+        let padding = spec.get("padding").map_or(pool.padding, numbers);
+        Pool { stride, padding, ..pool }.into()
+    };
     let global = |kind| GlobalPool { kind, axis: axis(&spec["over"]) }.into();
-    let lstm =
-        |direction| Lstm { units: number(&spec["units"]), direction, output: output(&spec["output"]) }.into();
     match spec["kind"].as_str().unwrap() {
         "conv2d" => Conv2d {
             kernel: numbers(&spec["kernel"]),
@@ -180,8 +183,17 @@ fn layer(spec: &Value, from: Shape) -> Layer {
         "add" => Add.into(),
         "concat" => Concat { axis: axis(&spec["over"]) }.into(),
         "l2_normalize" => L2Normalize { eps: real(&spec["eps"]) }.into(),
-        "lstm" => lstm(Direction::Forward),
-        "bilstm" => lstm(Direction::Both),
+        "recurrent" => Recurrent {
+            kind: match spec["cell"].as_str().unwrap() {
+                "lstm" => RecurrentKind::Lstm,
+                "gru" => RecurrentKind::Gru,
+                _ => RecurrentKind::Simple,
+            },
+            units: number(&spec["units"]),
+            direction: if spec["both_ways"] == true { Direction::Both } else { Direction::Forward },
+            output: output(&spec["output"]),
+        }
+        .into(),
         other => panic!("no layer is called {other}"),
     }
 }

@@ -25,16 +25,12 @@ pub(super) fn residual(input: Input) -> Result<Graph, ShapeError> {
             ("stem.conv2", Conv2d::same([3, 3], STEM_CHANNELS).into()),
             ("stem.norm2", BatchNorm::default().into()),
             ("stem.relu2", Relu.into()),
-            ("stem.pool", Pool { kind: PoolKind::Average, size: [2, 2] }.into()),
+            ("stem.pool", Pool::new(PoolKind::Average, [2, 2]).into()),
         ],
     )?;
     for (index, channels) in BLOCK_CHANNELS.into_iter().enumerate() {
         if index > 0 {
-            node = graph.add(
-                &format!("pool{index}"),
-                Pool { kind: PoolKind::Average, size: [2, 2] },
-                &[node],
-            )?;
+            node = graph.add(&format!("pool{index}"), Pool::new(PoolKind::Average, [2, 2]), &[node])?;
         }
         node = block(&mut graph, node, &format!("block{}", index + 1), channels)?;
     }

@@ -4,7 +4,7 @@
 
 use super::Input;
 use genrescope_nn::layers::{
-    Conv2d, Dense, Direction, L2Normalize, Layer, Lstm, Output, Pool, PoolKind, Relu,
+    Conv2d, Dense, Direction, L2Normalize, Layer, Output, Pool, PoolKind, Recurrent, RecurrentKind, Relu,
 };
 use genrescope_nn::{Graph, NodeId, ShapeError};
 
@@ -16,7 +16,7 @@ fn front(graph: &mut Graph, input: Input, [first, second]: [usize; 2]) -> Result
         vec![
             ("conv1", Conv2d::same([3, 3], first).into()),
             ("relu1", Relu.into()),
-            ("pool1", Pool { kind: PoolKind::Max, size: [2, 2] }.into()),
+            ("pool1", Pool::new(PoolKind::Max, [2, 2]).into()),
             ("conv2", Conv2d::full_height(3, input.bands / 2, second).into()),
             ("relu2", Relu.into()),
         ],
@@ -39,7 +39,10 @@ fn recurrent(input: Input, direction: Direction) -> Result<Graph, ShapeError> {
     graph.chain(
         front,
         vec![
-            ("lstm", Lstm { units: 64, direction, output: Output::Last }.into()),
+            (
+                "lstm",
+                Recurrent { kind: RecurrentKind::Lstm, units: 64, direction, output: Output::Last }.into(),
+            ),
             ("scores", Dense { units: input.genres }.into()),
         ],
     )?;
