@@ -37,6 +37,6 @@ pub use graph::{Graph, Node, NodeId, Shape, ShapeError};
 pub use kernels::Path;
 pub use loss::{softmax, softmax_cross_entropy};
 pub use network::{Network, Parameter};
-pub use optim::{Adam, Moments, Step, Trainer};
+pub use optim::{Adam, Moments, Optimizer, Sgd, Step, Trainer};
 pub use session::Session;
 pub use weights::WeightsError;

@@ -1,4 +1,4 @@
-//! Adam and the training step.
+//! Optimisers and the training step.
 
 use crate::graph::ShapeError;
 use crate::layers::Mode;
@@ -25,6 +25,36 @@ impl Default for Adam {
     }
 }
 
+/// Settings of gradient descent with momentum (Polyak 1964), as PyTorch's `SGD`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sgd {
+    /// Share of the last step's direction that is kept; 0 is plain descent.
+    pub momentum: f32,
+    /// As [`Adam::weight_decay`].
+    pub weight_decay: f32,
+}
+
+/// How gradients move the weights.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Optimizer {
+    /// See [`Adam`].
+    Adam(Adam),
+    /// See [`Sgd`].
+    Sgd(Sgd),
+}
+
+impl From<Adam> for Optimizer {
+    fn from(adam: Adam) -> Self {
+        Self::Adam(adam)
+    }
+}
+
+impl From<Sgd> for Optimizer {
+    fn from(sgd: Sgd) -> Self {
+        Self::Sgd(sgd)
+    }
+}
+
 /// What one training step gives.
 #[derive(Clone, Debug)]
 pub struct Step {
@@ -38,7 +68,8 @@ pub struct Step {
 #[derive(Debug)]
 pub struct Trainer {
     network: Network,
-    adam: Adam,
+    optimizer: Optimizer,
+    longest_gradient: f32,
     session: Session,
     steps: u64,
     means: Vec<Vec<f32>>,
@@ -50,20 +81,35 @@ pub struct Trainer {
 pub struct Moments {
     /// Steps taken.
     pub steps: u64,
-    /// Means of the gradients, one array a parameter.
+    /// Means of the gradients, or the directions of gradient descent; one array a parameter.
     pub means: Vec<Vec<f32>>,
-    /// Means of their squares.
+    /// Means of their squares; zeros in gradient descent.
     pub squares: Vec<Vec<f32>>,
 }
 
 impl Trainer {
     /// A trainer that has taken no step.
-    pub fn new(network: Network, adam: Adam) -> Self {
+    pub fn new(network: Network, optimizer: impl Into<Optimizer>) -> Self {
         let zeros: Vec<Vec<f32>> = network.parameters().iter().map(|p| vec![0.0; p.data.len()]).collect();
-        Self { network, adam, session: Session::new(), steps: 0, means: zeros.clone(), squares: zeros }
+        Self {
+            network,
+            optimizer: optimizer.into(),
+            longest_gradient: f32::INFINITY,
+            session: Session::new(),
+            steps: 0,
+            means: zeros.clone(),
+            squares: zeros,
+        }
     }
 
-    /// Forward, backward and one step of Adam on a batch of `samples` patches of `frames` frames.
+    /// Gradients whose norm over all weights is larger are shortened to it (Pascanu, Mikolov and Bengio 2013).
+    #[must_use]
+    pub fn clipped_to(mut self, norm: f32) -> Self {
+        self.longest_gradient = norm;
+        self
+    }
+
+    /// Forward, backward and one step of the optimiser on a batch of `samples` patches of `frames` frames.
     ///
     /// # Shape
     /// `inputs`: one slice an input node; `targets` `[samples, classes]`, rows summing to 1.
@@ -82,13 +128,22 @@ impl Trainer {
         let logits = self.session.forward(&self.network, inputs, [samples, frames], mode)?.to_vec();
         let (loss, d_logits) = softmax_cross_entropy(&logits, targets, targets.len() / samples.max(1));
         let gradients = self.session.backward(&self.network, &d_logits);
+        let scale = shortening(self.network.parameters(), gradients, self.longest_gradient);
         self.steps += 1;
         let moments = self.means.iter_mut().zip(&mut self.squares);
         let parameters = self.network.parameters_mut().iter_mut().zip(gradients);
         for ((parameter, gradient), (mean, square)) in parameters.zip(moments) {
             match parameter.running {
                 Some(momentum) => follow(&mut parameter.data, gradient, momentum),
-                None => self.adam.update(parameter, gradient, [mean, square], self.steps, learning_rate),
+                None => {
+                    let gradient = gradient.iter().map(|g| scale * g);
+                    match &self.optimizer {
+                        Optimizer::Adam(adam) => {
+                            adam.update(parameter, gradient, [mean, square], self.steps, learning_rate);
+                        }
+                        Optimizer::Sgd(sgd) => sgd.update(parameter, gradient, mean, learning_rate),
+                    }
+                }
             }
         }
         Ok(Step { loss, logits })
@@ -133,11 +188,26 @@ impl Trainer {
     }
 }
 
+/// What gradients are multiplied by so that their norm over all trained weights is at most `longest`.
+fn shortening(parameters: &[Parameter], gradients: &[Vec<f32>], longest: f32) -> f32 {
+    if longest == f32::INFINITY {
+        return 1.0;
+    }
+    let trained = parameters.iter().zip(gradients).filter(|(parameter, _)| parameter.is_trained());
+    let squares: f64 = trained.flat_map(|(_, gradient)| gradient).map(|g| f64::from(*g).powi(2)).sum();
+    (f64::from(longest) / (squares.sqrt() + 1e-6)).min(1.0) as f32
+}
+
+/// Share of a weight that a step takes off: none of biases and gains of one axis.
+fn decay(parameter: &Parameter, learning_rate: f32, weight_decay: f32) -> f32 {
+    if parameter.shape.len() > 1 { learning_rate * weight_decay } else { 0.0 }
+}
+
 impl Adam {
     fn update(
         &self,
         parameter: &mut Parameter,
-        gradient: &[f32],
+        gradient: impl Iterator<Item = f32>,
         [mean, square]: [&mut Vec<f32>; 2],
         steps: u64,
         learning_rate: f32,
@@ -145,7 +215,7 @@ impl Adam {
         let correction = |beta: f32| (1.0 - f64::from(beta).powf(steps as f64)) as f32;
         let rate = learning_rate / correction(self.beta1);
         let root = correction(self.beta2).sqrt();
-        let decay = if parameter.shape.len() > 1 { learning_rate * self.weight_decay } else { 0.0 };
+        let decay = decay(parameter, learning_rate, self.weight_decay);
         let moments = mean.iter_mut().zip(square.iter_mut());
         for ((weight, g), (m, v)) in parameter.data.iter_mut().zip(gradient).zip(moments) {
             *m = self.beta1 * *m + (1.0 - self.beta1) * g;
@@ -155,8 +225,72 @@ impl Adam {
     }
 }
 
+impl Sgd {
+    fn update(
+        &self,
+        parameter: &mut Parameter,
+        gradient: impl Iterator<Item = f32>,
+        direction: &mut [f32],
+        learning_rate: f32,
+    ) {
+        let decay = decay(parameter, learning_rate, self.weight_decay);
+        for ((weight, g), direction) in parameter.data.iter_mut().zip(gradient).zip(direction) {
+            *direction = self.momentum * *direction + g;
+            *weight -= decay * *weight + learning_rate * *direction;
+        }
+    }
+}
+
 fn follow(running: &mut [f32], batch: &[f32], momentum: f32) {
     for (running, batch) in running.iter_mut().zip(batch) {
         *running += momentum * (batch - *running);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GRADIENTS: [[f32; 2]; 3] = [[0.3, -0.4], [1.0, 2.0], [-0.5, 0.1]];
+
+    /// The weights `[1, -2]` after each of three steps at rate 0.1.
+    fn moved(longest: f32, mut update: impl FnMut(&mut Parameter, Vec<f32>, u64)) -> Vec<f32> {
+        let mut weights =
+            Parameter { name: "w".into(), shape: vec![2, 1], data: vec![1.0, -2.0], running: None };
+        let step = |(number, gradient): (u64, &[f32; 2])| {
+            let scale = shortening(std::slice::from_ref(&weights), &[gradient.to_vec()], longest);
+            update(&mut weights, gradient.iter().map(|g| scale * g).collect(), number);
+            weights.data.clone()
+        };
+        (1..).zip(&GRADIENTS).flat_map(step).collect()
+    }
+
+    fn assert_close(actual: &[f32], expected: [f32; 6]) {
+        let close = actual.iter().zip(expected).all(|(a, e)| (a - e).abs() < 2e-6);
+        assert!(close && actual.len() == 6, "{actual:?} is not {expected:?}");
+    }
+
+    fn descent(longest: f32) -> Vec<f32> {
+        let (sgd, mut direction) = (Sgd { momentum: 0.9, weight_decay: 0.0 }, [0.0; 2]);
+        moved(longest, |weights, gradient, _| {
+            sgd.update(weights, gradient.into_iter(), &mut direction, 0.1);
+        })
+    }
+
+    fn adam(weight_decay: f32) -> Vec<f32> {
+        let adam = Adam { weight_decay, ..Adam::default() };
+        let (mut mean, mut square) = (vec![0.0; 2], vec![0.0; 2]);
+        moved(f32::INFINITY, |weights, gradient, step| {
+            adam.update(weights, gradient.into_iter(), [&mut mean, &mut square], step, 0.1);
+        })
+    }
+
+    // torch 2.15.0, float64: torch.optim.SGD, Adam and AdamW, torch.nn.utils.clip_grad_norm_
+    #[test]
+    fn steps_are_those_of_pytorch() {
+        assert_close(&descent(f32::INFINITY), [0.97, -1.96, 0.843, -2.124, 0.7787, -2.2816]);
+        assert_close(&descent(1.0), [0.97, -1.96, 0.898_278_66, -2.013_442_7, 0.883_729_46, -2.071_541_1]);
+        assert_close(&adam(0.0), [0.9, -1.9, 0.809_476_6, -1.959_835_4, 0.773_976_9, -2.009_162_7]);
+        assert_close(&adam(0.05), [0.895, -1.89, 0.800_001_6, -1.940_385_4, 0.760_501_9, -1.980_010_8]);
     }
 }

@@ -94,15 +94,24 @@ fn eight_patches_are_learnt_by_heart() {
     for (t, genre) in [0, 1, 1, 0, 0, 0, 1, 1].into_iter().enumerate() {
         dataset.tracks[t].genre = genre;
     }
-    let changes = ["train.epochs=60", "train.crops_per_track=1", "train.learning_rate=0.003"];
-    let settings = settings(&[&PLAIN[..], &changes].concat());
     for track in &mut dataset.tracks {
         track.spectrogram.db.truncate(16 * BANDS);
     }
-    let trained = run(&dataset, &parts(0..8, 0..8), &settings, &TrainOptions::default());
-    let last = trained.history.last().unwrap();
-    assert!(last.valid_loss.unwrap() < 0.05, "{last:?}");
-    assert_eq!(last.valid_accuracy, Some(1.0));
+    let adam = ["train.learning_rate=0.003"];
+    let descent = [
+        "train.optimizer='sgd'",
+        "train.schedule='cosine'",
+        "train.clip_norm=1.0",
+        "train.learning_rate=0.1",
+    ];
+    for optimizer in [&adam[..], &descent] {
+        let changes = ["train.epochs=60", "train.crops_per_track=1"];
+        let settings = settings(&[&PLAIN[..], &changes, optimizer].concat());
+        let trained = run(&dataset, &parts(0..8, 0..8), &settings, &TrainOptions::default());
+        let last = trained.history.last().unwrap();
+        assert!(last.valid_loss.unwrap() < 0.05, "{optimizer:?}: {last:?}");
+        assert_eq!(last.valid_accuracy, Some(1.0));
+    }
 }
 
 #[test]

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use genrescope_nn::{Adam, Moments, Network, Parameter, ShapeError, Trainer};
+use genrescope_nn::{Adam, Moments, Network, Parameter, Sgd, ShapeError, Trainer};
 
 use super::checkpoint::{Checkpoint, State};
 use super::history::Epoch;
 use super::schedule::LearningRate;
-use super::settings::{Keep, Scaling, Settings, Watch};
+use super::settings::{Keep, Optimizer, Scaling, Settings, Train, Watch};
 use super::{Assignment, Progress, validate};
 use crate::dataset::folds::Partition;
 use crate::dataset::patches::{Batch, BatchPlan, Sampling, build_batch, plan_epoch};
@@ -62,7 +62,7 @@ impl<'a> Run<'a> {
         let steps = plan_epoch(&sampling, &parts.train, 0).len() * settings.train.epochs;
         Ok(Self {
             rate: LearningRate::new(&settings.train, steps),
-            trainer: Trainer::new(network, adam(settings)),
+            trainer: trainer(network, &settings.train),
             best: Weights::new(),
             state: State::default(),
             dataset,
@@ -315,9 +315,13 @@ fn normalisation(dataset: &Dataset, tracks: &[usize], settings: &Settings) -> No
     Normalisation { mean, deviation }
 }
 
-fn adam(settings: &Settings) -> Adam {
-    let (weight_decay, eps) = (settings.train.weight_decay, settings.train.epsilon);
-    Adam { weight_decay, eps, ..Adam::default() }
+fn trainer(network: Network, settings: &Train) -> Trainer {
+    let &Train { momentum, weight_decay, epsilon: eps, clip_norm, .. } = settings;
+    let trainer = match settings.optimizer {
+        Optimizer::Adam => Trainer::new(network, Adam { weight_decay, eps, ..Adam::default() }),
+        Optimizer::Sgd => Trainer::new(network, Sgd { momentum, weight_decay }),
+    };
+    if clip_norm > 0.0 { trainer.clipped_to(clip_norm) } else { trainer }
 }
 
 fn weights_of(network: &Network) -> Weights {

@@ -23,6 +23,7 @@ impl LearningRate {
     pub(crate) fn at(&self, step: usize, reduction: f32) -> f32 {
         match self.settings.schedule {
             Schedule::OneCycle => self.one_cycle(step),
+            Schedule::Cosine => self.cosine(step),
             Schedule::Plateau => self.settings.learning_rate * reduction,
             Schedule::Constant => self.settings.learning_rate,
         }
@@ -41,6 +42,13 @@ impl LearningRate {
         } else {
             anneal(highest, end, ((step - top) / (last - top).max(1.0)).min(1.0))
         }
+    }
+
+    /// PyTorch's `CosineAnnealingLR`, to the step.
+    fn cosine(&self, step: usize) -> f32 {
+        let highest = self.settings.learning_rate;
+        let last = self.steps.saturating_sub(1).max(1) as f32;
+        anneal(highest, highest / self.settings.end_divisor, (step as f32 / last).min(1.0))
     }
 }
 
@@ -109,6 +117,25 @@ mod tests {
             (99, 1.2e-08),
         ];
         let rate = LearningRate::new(&Train::default(), 100);
+        for (step, expected) in expected {
+            let actual = rate.at(step, 1.0);
+            assert!((actual - expected).abs() <= 1e-8 + 1e-5 * expected, "{step}: {actual} {expected}");
+        }
+    }
+
+    #[test]
+    fn cosine_is_that_of_pytorch() {
+        // torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=99, eta_min=3e-7), get_last_lr(); torch 2.15.0
+        let expected = [
+            (0, 0.003),
+            (1, 0.00299924489),
+            (10, 0.00292511417),
+            (50, 0.00147635343),
+            (90, 6.10544635e-05),
+            (98, 1.05511091e-06),
+            (99, 3e-07),
+        ];
+        let rate = LearningRate::new(&Train { schedule: Schedule::Cosine, ..Train::default() }, 100);
         for (step, expected) in expected {
             let actual = rate.at(step, 1.0);
             assert!((actual - expected).abs() <= 1e-8 + 1e-5 * expected, "{step}: {actual} {expected}");

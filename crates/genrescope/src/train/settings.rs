@@ -101,6 +101,12 @@ pub struct Train {
     pub crops_per_track: usize,
     /// The learning rate, or the highest of the one-cycle schedule.
     pub learning_rate: f32,
+    /// What moves the weights.
+    pub optimizer: Optimizer,
+    /// Of gradient descent.
+    pub momentum: f32,
+    /// Gradients with a larger norm are shortened to it; 0 = never.
+    pub clip_norm: f32,
     /// Decoupled weight decay (AdamW); 0 is Adam.
     pub weight_decay: f32,
     /// Numerical floor of Adam's denominator.
@@ -111,7 +117,7 @@ pub struct Train {
     pub rise_share: f32,
     /// The one-cycle schedule starts at `learning_rate / start_divisor`.
     pub start_divisor: f32,
-    /// ... and ends at its start divided by this.
+    /// ... and ends at its start divided by this; the cosine schedule at `learning_rate / end_divisor`.
     pub end_divisor: f32,
     /// What the plateau schedule and early stopping watch.
     pub watch: Watch,
@@ -134,12 +140,24 @@ pub struct Train {
     pub validate_every: usize,
 }
 
+/// What moves the weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Optimizer {
+    /// Adam, or AdamW with weight decay.
+    Adam,
+    /// Gradient descent with momentum.
+    Sgd,
+}
+
 /// How the learning rate moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Schedule {
     /// Up and far down along cosines, once (Smith and Topin 2017, the shape of PyTorch's `OneCycleLR`).
     OneCycle,
+    /// Down along half a cosine (Loshchilov and Hutter 2017, PyTorch's `CosineAnnealingLR`).
+    Cosine,
     /// Down by a factor whenever the watched loss stays (PyTorch's `ReduceLROnPlateau`).
     Plateau,
     /// Not at all.
@@ -239,6 +257,9 @@ impl Default for Train {
             batch_size: 32,
             crops_per_track: 3,
             learning_rate: 3e-3,
+            optimizer: Optimizer::Adam,
+            momentum: 0.9,
+            clip_norm: 0.0,
             weight_decay: 0.05,
             epsilon: 1e-8,
             schedule: Schedule::OneCycle,
@@ -339,6 +360,8 @@ impl Settings {
             (positive(train.end_divisor), "train.end_divisor must be a number > 0"),
             ((0.0..=1.0).contains(&train.rise_share), "train.rise_share must lie in 0 to 1"),
             ((0.0..1.0).contains(&train.average), "train.average must be at least 0 and below 1"),
+            ((0.0..1.0).contains(&train.momentum), "train.momentum must be at least 0 and below 1"),
+            (train.clip_norm >= 0.0, "train.clip_norm must be at least 0"),
             (train.weight_decay >= 0.0, "train.weight_decay must be at least 0"),
             (folds.k >= 2, "folds.k must be at least 2"),
             (folds.learn == Learn::Train || train.keep == Keep::Last, NOTHING_TO_CHOOSE_BY),
