@@ -3,6 +3,7 @@
 use std::io::ErrorKind as IoKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use symphonia::core::audio::{Audio, GenericAudioBufferRef};
 use symphonia::core::common::Limit;
 use symphonia::core::errors::Error as Fault;
 use symphonia::core::formats::probe::Hint;
@@ -143,8 +144,12 @@ impl Decoder {
             Ok(audio) => {
                 let rate_hz = audio.spec().rate();
                 checked_channels(audio.num_planes())?;
-                audio.copy_to_vecs_planar(&mut self.planes);
-                mix_to_mono(&self.planes, mono);
+                if let GenericAudioBufferRef::F32(samples) = &audio {
+                    mix_to_mono(&samples.iter_planes().collect::<Vec<_>>(), mono);
+                } else {
+                    audio.copy_to_vecs_planar(&mut self.planes);
+                    mix_to_mono(&self.planes.iter().map(Vec::as_slice).collect::<Vec<_>>(), mono);
+                }
                 self.track.decoded(packet, rate_hz, mono.len())?;
             }
             Err(Fault::Unsupported(_)) if self.decoded_packets > 0 => return Ok(self.lose_packet(packet)),
@@ -273,15 +278,15 @@ pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, F
 }
 
 /// Mean of the channels: `[channels][samples]` → `[samples]`.
-fn mix_to_mono(planes: &[Vec<f32>], mono: &mut Vec<f32>) {
+fn mix_to_mono(planes: &[&[f32]], mono: &mut Vec<f32>) {
     match planes {
         [] => (),
         [only] => mono.extend_from_slice(only),
-        [left, right] => mono.extend(left.iter().zip(right).map(|(l, r)| 0.5 * (l + r))),
+        [left, right] => mono.extend(left.iter().zip(*right).map(|(l, r)| 0.5 * (l + r))),
         [first, others @ ..] => {
             mono.extend_from_slice(first);
             for plane in others {
-                mono.iter_mut().zip(plane).for_each(|(sum, sample)| *sum += sample);
+                mono.iter_mut().zip(*plane).for_each(|(sum, sample)| *sum += sample);
             }
             let scale = 1.0 / planes.len() as f32;
             mono.iter_mut().for_each(|sum| *sum *= scale);
@@ -292,11 +297,11 @@ fn mix_to_mono(planes: &[Vec<f32>], mono: &mut Vec<f32>) {
 /// Sets what is no number, infinite or beyond [`MAX_LEVEL`] to 0 and counts it.
 fn zero_impossible(samples: &mut [f32]) -> u64 {
     let possible = |x: f32| x.abs() <= MAX_LEVEL; // false for NaN too
-    if samples.iter().all(|&x| possible(x)) {
-        return 0;
+    let bad = samples.iter().filter(|&&x| !possible(x)).count();
+    if bad > 0 {
+        samples.iter_mut().filter(|x| !possible(**x)).for_each(|x| *x = 0.0);
     }
-    let bad = samples.iter_mut().filter(|x| !possible(**x));
-    bad.map(|x| *x = 0.0).count() as u64
+    bad as u64
 }
 
 pub(super) fn checked_rate(rate_hz: u32) -> Result<u32> {
@@ -351,7 +356,7 @@ mod tests {
         for channels in 1..=5 {
             let planes: Vec<Vec<f32>> = (0..channels).map(|c| vec![c as f32, 1.0, -2.0]).collect();
             let mut mono = Vec::new();
-            mix_to_mono(&planes, &mut mono);
+            mix_to_mono(&planes.iter().map(Vec::as_slice).collect::<Vec<_>>(), &mut mono);
             let mean = (channels - 1) as f32 / 2.0;
             assert!(
                 mono.iter().zip([mean, 1.0, -2.0]).all(|(a, b)| (a - b).abs() < 1e-6),

@@ -165,13 +165,18 @@ impl MelStream {
 
 /// Σ (x - mean of x)² / `length`, as if zeros stood around the samples.
 fn mean_square(samples: &[f32], length: usize) -> f32 {
-    let mut sums = [0.0; 8];
-    for lanes in samples.chunks(8) {
-        sums.iter_mut().zip(lanes).for_each(|(sum, sample)| *sum += sample);
+    const LANES: usize = 16;
+    let (mut sums, mut squares) = ([0.0; LANES], [0.0; LANES]);
+    let (whole, rest) = samples.as_chunks::<LANES>();
+    for x in whole {
+        for lane in 0..LANES {
+            sums[lane] += x[lane];
+            squares[lane] += x[lane] * x[lane];
+        }
     }
-    let sum: f32 = sums.iter().sum();
-    let of_mean = sum / samples.len().max(1) as f32 * sum;
-    (dot(samples, samples) - of_mean).max(0.0) / length as f32
+    let sum: f32 = sums.iter().chain(rest).sum();
+    let square: f32 = squares.iter().sum::<f32>() + dot(rest, rest);
+    (square - sum / samples.len().max(1) as f32 * sum).max(0.0) / length as f32
 }
 
 /// Which of `samples` samples stands at a position before or behind them: mirrored at the first and last sample
