@@ -13,6 +13,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from measure_process import processor
+
 #   name                file ending, options of ffmpeg
 REFERENCE = ("wav 44.1 kHz stereo", "wav", [])
 CONTAINERS = [
@@ -100,6 +102,7 @@ def main() -> None:
         result = {
             "what": "one recording in many containers, against WAV of 44.1 kHz, stereo",
             "commit": commit,
+            "processor": processor(),
             "left_out": left_out,
             "speed": [speed(binary, originals, folder, variant) for variant in wanted([REFERENCE, *CONTAINERS])],
             "agreement": [agreement(binary, expected, originals, folder, variant) for variant in wanted(VARIANTS)],

@@ -21,6 +21,8 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 import librosa  # noqa: E402
 
+from measure_process import processor  # noqa: E402
+
 DEMO = Path(__file__).parent.parent / "demo" / "demo.ogg"
 TURNS, RUNS, SECONDS = 5, 5, 30
 
@@ -59,6 +61,7 @@ def main() -> None:
     result = {
         "what": "ms of one thread for 30 s of MP3, 44.1 kHz stereo, 192 kbit/s; fastest of all runs",
         "commit": commit,
+        "processor": processor(),
         "genrescope": ours,
         f"librosa {librosa.__version__}": theirs,
         "ratio": round(sum(theirs.values()) / sum(ours.values()), 2),
