@@ -5,14 +5,14 @@
 
 /// Calls `function::<WIDTH>(first, arguments…)` for blocks that cover `channels`, of 16, 8, 4 or 1 channels.
 macro_rules! in_blocks {
-    ($channels:expr, $function:ident($($argument:expr),*)) => {{
+    ($channels:expr, $($function:ident)::+($($argument:expr),*)) => {{
         let (channels, mut first) = ($channels, 0);
         while first < channels {
             first += match channels - first {
-                16.. => { $function::<16>(first, $($argument),*); 16 }
-                8.. => { $function::<8>(first, $($argument),*); 8 }
-                4.. => { $function::<4>(first, $($argument),*); 4 }
-                _ => { $function::<1>(first, $($argument),*); 1 }
+                16.. => { $($function)::+::<16>(first, $($argument),*); 16 }
+                8.. => { $($function)::+::<8>(first, $($argument),*); 8 }
+                4.. => { $($function)::+::<4>(first, $($argument),*); 4 }
+                _ => { $($function)::+::<1>(first, $($argument),*); 1 }
             };
         }
     }};
@@ -21,12 +21,12 @@ pub(crate) use in_blocks;
 
 /// `W` numbers of `values` from `first` on.
 #[inline(always)]
-pub(crate) fn block<const W: usize>(values: &[f32], first: usize) -> &[f32; W] {
+pub(crate) fn block<T, const W: usize>(values: &[T], first: usize) -> &[T; W] {
     values[first..].first_chunk().expect("a block lies inside its channels")
 }
 
 /// As [`block`], to be written.
 #[inline(always)]
-pub(crate) fn block_mut<const W: usize>(values: &mut [f32], first: usize) -> &mut [f32; W] {
+pub(crate) fn block_mut<T, const W: usize>(values: &mut [T], first: usize) -> &mut [T; W] {
     values[first..].first_chunk_mut().expect("a block lies inside its channels")
 }

@@ -10,13 +10,13 @@ use std::ops::Range;
 const GROUPS: usize = 8;
 
 /// The groups of `samples` samples.
-fn groups(samples: usize) -> impl IndexedParallelIterator<Item = Range<usize>> {
+pub(crate) fn groups(samples: usize) -> impl IndexedParallelIterator<Item = Range<usize>> {
     let count = GROUPS.min(samples);
     (0..count).into_par_iter().map(move |g| g * samples / count..(g + 1) * samples / count)
 }
 
 /// Cuts `data` (`[samples, …]`) into the groups' parts.
-fn parts(mut data: &mut [f32], samples: usize) -> Vec<&mut [f32]> {
+pub(crate) fn parts<T>(mut data: &mut [T], samples: usize) -> Vec<&mut [T]> {
     let count = GROUPS.min(samples);
     let width = data.len() / samples.max(1);
     (0..count)
@@ -53,10 +53,21 @@ pub(crate) fn sum_groups(
     length: usize,
     body: impl Fn(Range<usize>, &mut [f32]) + Sync,
 ) -> Vec<f32> {
+    sum_groups_beside(samples, length, &mut [], |range, _, sums| body(range, sums))
+}
+
+/// [`sum_groups`] of `body(samples, part, sums)`, which also writes the group's part of `output`.
+pub(crate) fn sum_groups_beside(
+    samples: usize,
+    length: usize,
+    output: &mut [f32],
+    body: impl Fn(Range<usize>, &mut [f32], &mut [f32]) + Sync,
+) -> Vec<f32> {
     let partial: Vec<Vec<f32>> = groups(samples)
-        .map(|range| {
+        .zip(parts(output, samples))
+        .map(|(range, part)| {
             let mut sums = vec![0.0; length];
-            body(range, &mut sums);
+            body(range, part, &mut sums);
             sums
         })
         .collect();

@@ -16,6 +16,22 @@ pub(crate) fn uniform(seed: u64, stream: usize, index: usize) -> f32 {
     (bits >> 40) as f32 / (1u64 << 24) as f32
 }
 
+/// A key for [`keeps`].
+pub(crate) fn key(seed: u64, stream: usize) -> u32 {
+    (mixed(mixed(seed.wrapping_add(1)) ^ stream as u64) >> 32) as u32
+}
+
+/// Whether dropout of this rate lets number `index` pass: 32 bits only, so that sixteen fit a vector (lowbias32, Wellons
+/// 2018).
+#[inline(always)]
+pub(crate) fn keeps(key: u32, index: u32, rate: f32) -> bool {
+    let x = index ^ key;
+    let x = (x ^ (x >> 16)).wrapping_mul(0x7feb_352d);
+    let x = (x ^ (x >> 15)).wrapping_mul(0x846c_a68b);
+    let x = (x ^ (x >> 16)).wrapping_add(key) >> 8;
+    x as i32 >= (rate * (1 << 24) as f32) as i32
+}
+
 /// As [`uniform`], normal with mean 0 and deviation 1 (Box and Muller).
 pub(crate) fn normal(seed: u64, stream: usize, index: usize) -> f32 {
     let radius = (-2.0 * (1.0 - uniform(seed, stream, 2 * index)).ln()).sqrt();
@@ -33,5 +49,9 @@ mod tests {
         assert!((mean(&|i| uniform(7, 3, i)) - 0.5).abs() < 0.005);
         assert!(mean(&|i| normal(7, 3, i)).abs() < 0.01);
         assert!((mean(&|i| normal(7, 3, i).powi(2)) - 1.0).abs() < 0.02);
+        let kept = |i| f32::from(u8::from(keeps(key(7, 3), i as u32, 0.1)));
+        assert!((mean(&kept) - 0.9).abs() < 0.005);
+        assert!((mean(&|i| kept(i) * kept(i + 1)) - 0.81).abs() < 0.005);
+        assert!((mean(&|i| kept(i) * kept(i ^ 64)) - 0.81).abs() < 0.005);
     }
 }

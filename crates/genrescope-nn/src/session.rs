@@ -1,7 +1,7 @@
 //! One pass over a network: values forward, gradients backward, in buffers that are kept from step to step.
 
 use crate::graph::{Shape, ShapeError, size};
-use crate::layers::{Backward, Layer, Memo, Mode, Pass, Value};
+use crate::layers::{Backward, Layer, Memo, Mode, Op, Pass, Value};
 use crate::network::Network;
 use crate::plan::Task;
 
@@ -42,7 +42,7 @@ impl Session {
         self.memos.resize_with(nodes.len(), Memo::default);
         self.set_inputs(network, inputs)?;
         for (index, task) in network.plan().tasks.iter().enumerate() {
-            self.run(network, *task);
+            self.run(network, task);
             if mode == Mode::Infer {
                 self.release(network, index);
             }
@@ -63,7 +63,7 @@ impl Session {
         last.copy_from_slice(d_output);
         *self.d_values.last_mut().expect("a graph has an output") = Some(last);
         for task in network.plan().tasks.iter().rev() {
-            self.run_back(network, *task);
+            self.run_back(network, task);
         }
         &self.d_parameters
     }
@@ -88,56 +88,63 @@ impl Session {
         Ok(())
     }
 
-    fn pass(&self, network: &Network, task: Task) -> Pass {
+    fn pass(&self, network: &Network, task: &Task) -> Pass {
         Pass {
             path: network.path(),
             mode: self.mode.unwrap_or(Mode::Infer),
             samples: self.samples,
-            node: task.node,
+            node: task.node(),
             relu: task.relu(),
         }
     }
 
-    fn run(&mut self, network: &Network, task: Task) {
-        let node = &network.graph().nodes()[task.node];
-        let length = self.samples * size(self.shapes[task.value]);
-        let mut output = std::mem::take(&mut self.values[task.value]);
+    fn run(&mut self, network: &Network, task: &Task) {
+        let node = &network.graph().nodes()[task.node()];
+        let length = self.samples * size(self.shapes[task.value()]);
+        let mut output = std::mem::take(&mut self.values[task.value()]);
         if output.capacity() < length {
             output = self.take(length);
         }
         output.resize(length, 0.0);
-        let mut memo = std::mem::take(&mut self.memos[task.node]);
+        let mut memo = std::mem::take(&mut self.memos[task.node()]);
         let inputs: Vec<Value> = node.inputs.iter().map(|id| self.value(id.0)).collect();
-        let op = node.layer.op().expect("a task is no input");
-        op.forward(&self.pass(network, task), &inputs, &weights(network, task.node), &mut output, &mut memo);
-        self.values[task.value] = output;
-        self.memos[task.node] = memo;
+        let (pass, weights) = (self.pass(network, task), weights(network, task));
+        match &task.block {
+            Some(block) => block.forward(&pass, inputs[0], &weights, &mut output, &mut memo),
+            None => op(&node.layer).forward(&pass, &inputs, &weights, &mut output, &mut memo),
+        }
+        self.values[task.value()] = output;
+        self.memos[task.node()] = memo;
     }
 
-    fn run_back(&mut self, network: &Network, task: Task) {
+    fn run_back(&mut self, network: &Network, task: &Task) {
         let nodes = network.graph().nodes();
-        let node = &nodes[task.node];
-        let Some(d_output) = self.d_values[task.value].take() else { return };
+        let node = &nodes[task.node()];
+        let Some(d_output) = self.d_values[task.value()].take() else { return };
         let wanted: Vec<bool> = node.inputs.iter().map(|id| nodes[id.0].layer != Layer::Input).collect();
         let lengths: Vec<usize> = node.inputs.iter().map(|id| self.values[id.0].len()).collect();
         let mut d_inputs: Vec<Option<Vec<f32>>> =
             wanted.iter().zip(lengths).map(|(wanted, length)| wanted.then(|| self.take(length))).collect();
-        let range = network.parameters_of(task.node);
+        let places = parameters(network, task);
         let mut d_weights: Vec<Vec<f32>> =
-            self.d_parameters[range.clone()].iter_mut().map(std::mem::take).collect();
+            places.iter().map(|place| std::mem::take(&mut self.d_parameters[*place])).collect();
         let inputs: Vec<Value> = node.inputs.iter().map(|id| self.value(id.0)).collect();
         let gradients = Backward {
             inputs: &inputs,
-            output: self.value(task.value),
-            weights: &weights(network, task.node),
-            memo: &self.memos[task.node],
+            output: self.value(task.value()),
+            weights: &weights(network, task),
+            memo: &self.memos[task.node()],
             d_output: &d_output,
             d_inputs: &mut d_inputs,
             d_weights: &mut d_weights,
         };
-        node.layer.op().expect("a task is no input").backward(&self.pass(network, task), gradients);
-        for (slot, gradient) in self.d_parameters[range].iter_mut().zip(d_weights) {
-            *slot = gradient;
+        let pass = self.pass(network, task);
+        match &task.block {
+            Some(block) => block.backward(&pass, gradients),
+            None => op(&node.layer).backward(&pass, gradients),
+        }
+        for (place, gradient) in places.into_iter().zip(d_weights) {
+            self.d_parameters[place] = gradient;
         }
         for (id, d_input) in node.inputs.iter().zip(d_inputs) {
             self.collect(id.0, d_input);
@@ -183,6 +190,15 @@ impl Session {
     }
 }
 
-fn weights(network: &Network, node: usize) -> Vec<&[f32]> {
-    network.parameters()[network.parameters_of(node)].iter().map(|parameter| &parameter.data[..]).collect()
+/// Indices of the parameters of a task's nodes.
+fn parameters(network: &Network, task: &Task) -> Vec<usize> {
+    task.nodes.iter().flat_map(|node| network.parameters_of(*node)).collect()
+}
+
+fn weights<'a>(network: &'a Network, task: &Task) -> Vec<&'a [f32]> {
+    parameters(network, task).into_iter().map(|place| &network.parameters()[place].data[..]).collect()
+}
+
+fn op(layer: &Layer) -> &dyn Op {
+    layer.op().expect("a task is no input")
 }

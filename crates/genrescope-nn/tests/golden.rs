@@ -8,6 +8,7 @@ use genrescope_nn::layers::Mode;
 use genrescope_nn::{Adam, Network, Path, Session, Trainer, softmax_cross_entropy};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::iter;
 use support::{Case, Generator, difference, targets};
 
 /// Of the tensor's maximum: float32 sums of some thousand terms against float64.
@@ -90,30 +91,32 @@ fn sampled(name: &str, values: &[f32]) -> Vec<f32> {
 }
 
 fn computed(case: &Case, path: Path) -> Tensors {
-    let (network, input) = (case.network(path), case.input());
+    let (network, input, features) = (case.network(path), case.input(), case.features());
     let (samples, frames) = (case.samples(), case.shape()[0]);
-    let inference = network.infer(&[&input], samples, frames).unwrap();
+    let with_features = |input| iter::once(input).chain(features.as_deref()).collect::<Vec<&[f32]>>();
+    let inputs = with_features(&input);
+    let inference = network.infer(&inputs, samples, frames).unwrap();
     let targets = targets(&format!("{}/targets", case.name()), samples, inference.len() / samples);
-    let mut tensors = gradients(&network, &input, [samples, frames], &targets);
+    let mut tensors = gradients(&network, &inputs, [samples, frames], &targets);
     tensors.insert("inference".into(), inference);
 
     let one_hot: Vec<f32> =
         (0..samples * samples).map(|i| f32::from(u8::from(i / samples == i % samples))).collect();
     let learned = case.network_with_learned_input(path);
-    let behind = gradients(&learned, &one_hot, [samples, 1], &targets);
+    let behind = gradients(&learned, &with_features(&one_hot), [samples, 1], &targets);
     tensors.insert("gradient of input".into(), behind["gradient of input table.weight"].clone());
 
     let mut trainer = Trainer::new(network, Adam::default());
-    trainer.step(&[&input], samples, frames, &targets, 0.0).unwrap();
+    trainer.step(&inputs, samples, frames, &targets, 0.0).unwrap();
     for parameter in trainer.network().parameters().iter().filter(|parameter| !parameter.is_trained()) {
         tensors.insert(format!("updated {}", parameter.name), parameter.data.clone());
     }
     tensors
 }
 
-fn gradients(network: &Network, input: &[f32], extent: [usize; 2], targets: &[f32]) -> Tensors {
+fn gradients(network: &Network, inputs: &[&[f32]], extent: [usize; 2], targets: &[f32]) -> Tensors {
     let mut session = Session::new();
-    let logits = session.forward(network, &[input], extent, Mode::Train { seed: 0 }).unwrap().to_vec();
+    let logits = session.forward(network, inputs, extent, Mode::Train { seed: 0 }).unwrap().to_vec();
     let (loss, d_logits) = softmax_cross_entropy(&logits, targets, logits.len() / extent[0]);
     let gradients = session.backward(network, &d_logits);
     let named = network.parameters().iter().zip(gradients);

@@ -4,7 +4,7 @@ use super::{Backward, Memo, Mode, Op, Pass, Value, single};
 use crate::graph::Shape;
 use crate::math::sigmoid;
 use crate::parallel::for_samples;
-use crate::random::uniform;
+use crate::random::{keeps, key};
 
 /// `max(x, 0)`.
 #[derive(Clone, Debug, PartialEq)]
@@ -110,14 +110,17 @@ impl Op for Sigmoid {
 }
 
 impl Dropout {
-    /// The factor of number `i` in this step: 0 or `1 / (1 − rate)`.
-    #[inline(always)]
-    fn factor(&self, pass: &Pass, i: usize) -> f32 {
-        match pass.mode {
-            Mode::Train { seed } if uniform(seed, pass.node, i) < self.rate => 0.0,
-            Mode::Train { .. } => 1.0 / (1.0 - self.rate),
-            Mode::Infer => 1.0,
-        }
+    /// `source` with what is dropped set to 0 and the rest scaled; all of it outside of training.
+    fn apply(&self, pass: &Pass, source: &[f32], output: &mut [f32]) {
+        let Mode::Train { seed } = pass.mode else { return output.copy_from_slice(source) };
+        let (key, rate, scale) = (key(seed, pass.node), self.rate, 1.0 / (1.0 - self.rate));
+        map(
+            pass,
+            source,
+            output,
+            #[inline(always)]
+            |i, x| if keeps(key, i as u32, rate) { x * scale } else { 0.0 },
+        );
     }
 }
 
@@ -130,25 +133,12 @@ impl Op for Dropout {
     }
 
     fn forward(&self, pass: &Pass, inputs: &[Value], _: &[&[f32]], output: &mut [f32], _: &mut Memo) {
-        map(
-            pass,
-            inputs[0].data,
-            output,
-            #[inline(always)]
-            |i, x| x * self.factor(pass, i),
-        );
+        self.apply(pass, inputs[0].data, output);
     }
 
     fn backward(&self, pass: &Pass, gradients: Backward) {
-        let d_output = gradients.d_output;
         if let Some(d_input) = &mut gradients.d_inputs[0] {
-            map(
-                pass,
-                d_output,
-                d_input,
-                #[inline(always)]
-                |i, d| d * self.factor(pass, i),
-            );
+            self.apply(pass, gradients.d_output, d_input);
         }
     }
 }

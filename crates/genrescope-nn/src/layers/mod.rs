@@ -10,6 +10,7 @@ mod recurrent;
 
 pub use activation::{Dropout, L2Normalize, Relu, Sigmoid};
 pub use combine::{Add, Axis, Concat, Reshape};
+pub(crate) use conv::Block;
 pub use conv::Conv2d;
 pub use dense::Dense;
 pub use norm::BatchNorm;
@@ -75,6 +76,12 @@ pub(crate) struct Pass {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Memo {
     pub(crate) numbers: Vec<f32>,
+    /// A convolution's own output, before what follows it in the same task.
+    pub(crate) z: Vec<f32>,
+    /// `z` at the maxima of a pool.
+    pub(crate) chosen: Vec<f32>,
+    /// Where each pooled gradient goes.
+    pub(crate) mask: Vec<u8>,
 }
 
 /// The values that a layer reads, with their shapes.

@@ -27,6 +27,13 @@ const BETA: usize = 1;
 const MEAN: usize = 2;
 const VARIANCE: usize = 3;
 
+impl BatchNorm {
+    /// One over the deviation.
+    pub(super) fn scale(&self, variance: &[f32]) -> Vec<f32> {
+        variance.iter().map(|v| 1.0 / (v + self.eps).sqrt()).collect()
+    }
+}
+
 impl Op for BatchNorm {
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, String> {
         single(inputs)
@@ -65,7 +72,7 @@ impl Op for BatchNorm {
                 unbiased: vec![0.0; channels],
             },
         };
-        let scale: Vec<f32> = moments.variance.iter().map(|v| 1.0 / (v + self.eps).sqrt()).collect();
+        let scale = self.scale(&moments.variance);
         memo.numbers = [&moments.mean[..], &scale, &moments.unbiased].concat();
         let factor: Vec<f32> = scale.iter().zip(weights[GAMMA]).map(|(s, g)| s * g).collect();
         let width = x.len() / pass.samples.max(1);
@@ -105,73 +112,115 @@ fn thirds(numbers: &[f32], length: usize) -> [&[f32]; 3] {
 }
 
 /// Per channel.
-struct Moments {
-    mean: Vec<f32>,
-    variance: Vec<f32>,
+pub(super) struct Moments {
+    pub(super) mean: Vec<f32>,
+    pub(super) variance: Vec<f32>,
     unbiased: Vec<f32>,
 }
 
-/// Moments of a batch: sums shifted by each group's first pixel, which does not cancel, joined in order after Chan.
+impl Moments {
+    /// Joined in order after Chan, Golub and LeVeque.
+    pub(super) fn joined(groups: &[MomentSums]) -> Self {
+        let channels = groups[0].total.len();
+        let (mut count, mut mean, mut square) = (0.0, vec![0.0_f64; channels], vec![0.0_f64; channels]);
+        for group in groups {
+            let n = group.count as f64;
+            for (c, (group_mean, group_square)) in group.moments().enumerate() {
+                let delta = group_mean - mean[c];
+                mean[c] += delta * n / (count + n);
+                square[c] += group_square + delta * delta * count * n / (count + n);
+            }
+            count += n;
+        }
+        let divided = |by: f64| square.iter().map(|s| (s / by) as f32).collect();
+        Self {
+            mean: mean.iter().map(|m| *m as f32).collect(),
+            variance: divided(count),
+            unbiased: divided((count - 1.0).max(1.0)),
+        }
+    }
+
+    /// What backward reads: `[mean, 1 / deviation, mean with the bias, unbiased variance]` per channel.
+    pub(super) fn memo(&self, norm: &BatchNorm, bias: &[f32]) -> Vec<f32> {
+        let biased: Vec<f32> = self.mean.iter().zip(bias).map(|(mean, bias)| mean + bias).collect();
+        [&self.mean[..], &norm.scale(&self.variance), &biased, &self.unbiased].concat()
+    }
+}
+
+/// Sums of a group's pixels, shifted by its first one: they do not cancel.
+pub(super) struct MomentSums {
+    /// Of some pixels side by side: sums that do not wait for each other.
+    shift: Vec<f32>,
+    sum: Vec<f32>,
+    square: Vec<f32>,
+    /// Of all runs so far, per channel.
+    total: Vec<[f64; 2]>,
+    count: usize,
+}
+
+impl MomentSums {
+    /// Numbers that are summed side by side, about.
+    const WIDTH: usize = 1024;
+
+    pub(super) fn new(channels: usize) -> Self {
+        let width = channels * (Self::WIDTH / channels).max(1);
+        let zeros = || vec![0.0; width];
+        Self { shift: zeros(), sum: zeros(), square: zeros(), total: vec![[0.0; 2]; channels], count: 0 }
+    }
+
+    /// Adds a run of pixels: its sums are f32, so that it should hold no more than some hundred thousand numbers.
+    pub(super) fn add(&mut self, path: Path, x: &[f32]) {
+        let channels = self.total.len();
+        if self.count == 0 {
+            self.shift.chunks_exact_mut(channels).for_each(|shift| shift.copy_from_slice(&x[..channels]));
+        }
+        self.count += x.len() / channels;
+        self.sum.fill(0.0);
+        self.square.fill(0.0);
+        path.vectorize(
+            #[inline(always)]
+            || {
+                x.chunks(self.sum.len())
+                    .for_each(|x| add_moments(x, &self.shift, &mut self.sum, &mut self.square))
+            },
+        );
+        for (sum, square) in self.sum.chunks_exact(channels).zip(self.square.chunks_exact(channels)) {
+            for (total, (sum, square)) in self.total.iter_mut().zip(sum.iter().zip(square)) {
+                total[0] += f64::from(*sum);
+                total[1] += f64::from(*square);
+            }
+        }
+    }
+
+    /// `(mean, Σ (x − mean)²)` per channel.
+    fn moments(&self) -> impl Iterator<Item = (f64, f64)> {
+        let count = self.count as f64;
+        self.total.iter().zip(&self.shift).map(move |(&[sum, square], shift)| {
+            (f64::from(*shift) + sum / count, (square - sum * sum / count).max(0.0))
+        })
+    }
+}
+
+/// Adds `d` and `d²`, `d = x − shift`, number by number.
+#[inline(always)]
+fn add_moments(x: &[f32], shift: &[f32], sum: &mut [f32], square: &mut [f32]) {
+    for ((x, shift), (sum, square)) in x.iter().zip(shift).zip(sum.iter_mut().zip(square)) {
+        let d = x - shift;
+        *sum += d;
+        *square += d * d;
+    }
+}
+
+/// Moments of a batch.
 fn batch_moments(pass: &Pass, x: &[f32], channels: usize) -> Moments {
     let width = x.len() / pass.samples;
     let groups = map_groups(pass.samples, |range| {
+        let mut sums = MomentSums::new(channels);
         let x = &x[range.start * width..range.end * width];
-        (x.len() / channels, shifted_moments(pass.path, x, channels))
+        x.chunks(256 * channels).for_each(|run| sums.add(pass.path, run));
+        sums
     });
-    let (mut count, mut mean, mut square) = (0.0, vec![0.0_f64; channels], vec![0.0_f64; channels]);
-    for (n, moments) in groups {
-        let n = n as f64;
-        for (c, (group_mean, group_square)) in moments.into_iter().enumerate() {
-            let delta = group_mean - mean[c];
-            mean[c] += delta * n / (count + n);
-            square[c] += group_square + delta * delta * count * n / (count + n);
-        }
-        count += n;
-    }
-    let divided = |by: f64| square.iter().map(|s| (s / by) as f32).collect();
-    Moments {
-        mean: mean.iter().map(|m| *m as f32).collect(),
-        variance: divided(count),
-        unbiased: divided((count - 1.0).max(1.0)),
-    }
-}
-
-/// `(mean, Σ (x − mean)²)` per channel of the pixels in `x`.
-fn shifted_moments(path: Path, x: &[f32], channels: usize) -> Vec<(f64, f64)> {
-    let mut sums = vec![[0.0_f64; 2]; channels];
-    path.vectorize(
-        #[inline(always)]
-        || {
-            // Short runs in f32, joined in f64: rounding stays below 1e-6 of the variance.
-            for run in x.chunks(256 * channels) {
-                in_blocks!(channels, add_moments(run, x, &mut sums));
-            }
-        },
-    );
-    let count = (x.len() / channels) as f64;
-    let moments = |(sum, square): (f64, f64), shift: f32| {
-        (f64::from(shift) + sum / count, (square - sum * sum / count).max(0.0))
-    };
-    sums.iter().zip(x).map(|(&[sum, square], shift)| moments((sum, square), *shift)).collect()
-}
-
-/// Adds `[Σ d, Σ d²]`, `d = x − shift`, of a block of channels.
-#[inline(always)]
-fn add_moments<const W: usize>(first: usize, run: &[f32], shift: &[f32], sums: &mut [[f64; 2]]) {
-    let shift = block::<W>(shift, first);
-    let (mut sum, mut square) = ([0.0_f32; W], [0.0_f32; W]);
-    for pixel in run.chunks_exact(sums.len()) {
-        let x = block::<W>(pixel, first);
-        for c in 0..W {
-            let d = x[c] - shift[c];
-            sum[c] += d;
-            square[c] += d * d;
-        }
-    }
-    for c in 0..W {
-        sums[first + c][0] += f64::from(sum[c]);
-        sums[first + c][1] += f64::from(square[c]);
-    }
+    Moments::joined(&groups)
 }
 
 fn normalise(pass: &Pass, x: &[f32], constants: [&[f32]; 3], output: &mut [f32]) {
@@ -192,9 +241,9 @@ fn normalise_block<const W: usize>(
     output: &mut [f32],
 ) {
     let channels = constants[0].len();
-    let [mean, factor, beta] = constants.map(|values| *block::<W>(values, first));
+    let [mean, factor, beta] = constants.map(|values| *block::<_, W>(values, first));
     for (x, y) in x.chunks_exact(channels).zip(output.chunks_exact_mut(channels)) {
-        let (x, y) = (block::<W>(x, first), block_mut::<W>(y, first));
+        let (x, y) = (block::<_, W>(x, first), block_mut::<_, W>(y, first));
         for c in 0..W {
             y[c] = ((x[c] - mean[c]) * factor[c] + beta[c]).max(floor);
         }
@@ -218,7 +267,7 @@ impl Affine<'_> {
     /// `γ / deviation` of a block, and what must be exceeded for a merged ReLU to be open (−∞ without one).
     #[inline(always)]
     fn slope<const W: usize>(&self, first: usize) -> ([f32; W], f32) {
-        let (scale, gamma) = (block::<W>(self.scale, first), block::<W>(self.gamma, first));
+        let (scale, gamma) = (block::<_, W>(self.scale, first), block::<_, W>(self.gamma, first));
         (std::array::from_fn(|c| scale[c] * gamma[c]), if self.relu { 0.0 } else { f32::NEG_INFINITY })
     }
 
@@ -243,12 +292,12 @@ impl Affine<'_> {
 #[inline(always)]
 fn add_gradient_sums<const W: usize>(first: usize, affine: &Affine, x: &[f32], dy: &[f32], sums: &mut [f32]) {
     let channels = affine.channels();
-    let (mean, scale) = (block::<W>(affine.mean, first), block::<W>(affine.scale, first));
-    let beta = block::<W>(affine.beta, first);
+    let (mean, scale) = (block::<_, W>(affine.mean, first), block::<_, W>(affine.scale, first));
+    let beta = block::<_, W>(affine.beta, first);
     let (slope, threshold) = affine.slope::<W>(first);
     let (mut sum, mut product) = ([0.0_f32; W], [0.0_f32; W]);
     for (x, dy) in x.chunks_exact(channels).zip(dy.chunks_exact(channels)) {
-        let (x, dy) = (block::<W>(x, first), block::<W>(dy, first));
+        let (x, dy) = (block::<_, W>(x, first), block::<_, W>(dy, first));
         for c in 0..W {
             let centred = x[c] - mean[c];
             let dy = if centred * slope[c] + beta[c] > threshold { dy[c] } else { 0.0 };
@@ -271,13 +320,13 @@ fn write_input_gradient<const W: usize>(
     dx: &mut [f32],
 ) {
     let channels = affine.channels();
-    let (mean, scale) = (block::<W>(affine.mean, first), block::<W>(affine.scale, first));
-    let (beta, offset) = (block::<W>(affine.beta, first), block::<W>(means, first));
+    let (mean, scale) = (block::<_, W>(affine.mean, first), block::<_, W>(affine.scale, first));
+    let (beta, offset) = (block::<_, W>(affine.beta, first), block::<_, W>(means, first));
     let along: [f32; W] = std::array::from_fn(|c| means[channels + first + c] * scale[c]);
     let (slope, threshold) = affine.slope::<W>(first);
     let pixels = x.chunks_exact(channels).zip(dy.chunks_exact(channels));
     for ((x, dy), dx) in pixels.zip(dx.chunks_exact_mut(channels)) {
-        let (x, dy, dx) = (block::<W>(x, first), block::<W>(dy, first), block_mut::<W>(dx, first));
+        let (x, dy, dx) = (block::<_, W>(x, first), block::<_, W>(dy, first), block_mut::<_, W>(dx, first));
         for c in 0..W {
             let centred = x[c] - mean[c];
             let dy = if centred * slope[c] + beta[c] > threshold { dy[c] } else { 0.0 };

@@ -61,6 +61,11 @@ impl Pool {
         Self { kind, size, stride: size, padding: [0, 0] }
     }
 
+    /// Windows side by side, few enough numbers in each that a byte counts them.
+    pub(super) fn is_tiling(&self) -> bool {
+        self.stride == self.size && self.padding == [0, 0] && self.size.iter().product::<usize>() < 255
+    }
+
     /// How many windows lie along an axis of this extent.
     fn count(&self, extent: usize, axis: usize) -> Option<usize> {
         let room = (extent + 2 * self.padding[axis]).checked_sub(self.size[axis])?;
@@ -98,31 +103,39 @@ impl Pool {
 #[inline(always)]
 fn pool_block<const W: usize>(first: usize, pool: &Pool, shape: Shape, x: &[f32], y: &mut [f32]) {
     let channels = shape[2];
-    pool.windows(shape, |at| {
-        let x = block::<W>(x, at.input * channels + first);
-        let y = block_mut::<W>(y, at.output * channels + first);
-        for c in 0..W {
-            y[c] = match (pool.kind, at.first) {
-                (PoolKind::Max, true) => x[c],
-                (PoolKind::Max, false) => y[c].max(x[c]),
-                (PoolKind::Average, true) => x[c] * at.share,
-                (PoolKind::Average, false) => y[c] + x[c] * at.share,
-            };
-        }
-    });
+    pool.windows(
+        shape,
+        #[inline(always)]
+        |at| {
+            let x = block::<_, W>(x, at.input * channels + first);
+            let y = block_mut::<_, W>(y, at.output * channels + first);
+            for c in 0..W {
+                y[c] = match (pool.kind, at.first) {
+                    (PoolKind::Max, true) => x[c],
+                    (PoolKind::Max, false) => y[c].max(x[c]),
+                    (PoolKind::Average, true) => x[c] * at.share,
+                    (PoolKind::Average, false) => y[c] + x[c] * at.share,
+                };
+            }
+        },
+    );
 }
 
 /// Adds the gradient of an average.
 #[inline(always)]
 fn spread_block<const W: usize>(first: usize, pool: &Pool, shape: Shape, dy: &[f32], dx: &mut [f32]) {
     let channels = shape[2];
-    pool.windows(shape, |at| {
-        let dy = block::<W>(dy, at.output * channels + first);
-        let dx = block_mut::<W>(dx, at.input * channels + first);
-        for c in 0..W {
-            dx[c] += dy[c] * at.share;
-        }
-    });
+    pool.windows(
+        shape,
+        #[inline(always)]
+        |at| {
+            let dy = block::<_, W>(dy, at.output * channels + first);
+            let dx = block_mut::<_, W>(dx, at.input * channels + first);
+            for c in 0..W {
+                dx[c] += dy[c] * at.share;
+            }
+        },
+    );
 }
 
 /// Adds the gradient of a maximum, to the first number that equals it; `left` starts as the output's gradient.
@@ -135,16 +148,20 @@ fn route_block<const W: usize>(
     [left, dx]: [&mut [f32]; 2],
 ) {
     let channels = shape[2];
-    pool.windows(shape, |at| {
-        let (from, to) = (at.output * channels + first, at.input * channels + first);
-        let (x, dx) = (block::<W>(x, to), block_mut::<W>(dx, to));
-        let (y, left) = (block::<W>(y, from), block_mut::<W>(left, from));
-        for c in 0..W {
-            let is_first = x[c] == y[c];
-            dx[c] += if is_first { left[c] } else { 0.0 };
-            left[c] = if is_first { 0.0 } else { left[c] };
-        }
-    });
+    pool.windows(
+        shape,
+        #[inline(always)]
+        |at| {
+            let (from, to) = (at.output * channels + first, at.input * channels + first);
+            let (x, dx) = (block::<_, W>(x, to), block_mut::<_, W>(dx, to));
+            let (y, left) = (block::<_, W>(y, from), block_mut::<_, W>(left, from));
+            for c in 0..W {
+                let is_first = x[c] == y[c];
+                dx[c] += if is_first { left[c] } else { 0.0 };
+                left[c] = if is_first { 0.0 } else { left[c] };
+            }
+        },
+    );
 }
 
 impl Op for Pool {

@@ -84,6 +84,10 @@ impl Case {
             .collect()
     }
 
+    pub fn starting_with(name: &str) -> Self {
+        Self::all().into_iter().find(|case| case.name().starts_with(name)).unwrap()
+    }
+
     pub fn name(&self) -> &str {
         self.0["case"].as_str().unwrap()
     }
@@ -102,12 +106,23 @@ impl Case {
         Generator::named(&format!("{}/input", self.name())).values(count, 1.0, 0.0)
     }
 
-    /// The network with the golden's weights, reading the input as it is.
-    pub fn network(&self, path: Path) -> Network {
+    /// The feature vectors of all samples, where the graph reads some.
+    pub fn features(&self) -> Option<Vec<f32>> {
+        let count = self.samples() * number(self.0.get("features")?);
+        Some(Generator::named(&format!("{}/features", self.name())).values(count, 1.0, 0.0))
+    }
+
+    /// The graph, reading the input as it is.
+    pub fn graph(&self, dropout: f32) -> Graph {
         let mut graph = Graph::new();
         let input = graph.input("input", self.shape());
-        self.add_layers(&mut graph, input);
-        self.with_weights(graph, path)
+        self.add_layers(&mut graph, input, dropout);
+        graph
+    }
+
+    /// The network with the golden's weights.
+    pub fn network(&self, path: Path) -> Network {
+        self.with_weights(self.graph(0.0), path)
     }
 
     /// The same network behind a dense layer whose weights are the inputs and which reads the number of the sample,
@@ -118,21 +133,28 @@ impl Case {
         let units = self.shape().iter().product();
         let table = graph.add("input table", Dense { units }, &[sample]).unwrap();
         let input = graph.add("input", Reshape { shape: self.shape() }, &[table]).unwrap();
-        self.add_layers(&mut graph, input);
+        self.add_layers(&mut graph, input, 0.0);
         let mut network = self.with_weights(graph, path);
         network.parameters_mut()[0].data = self.input();
         network
     }
 
-    fn add_layers(&self, graph: &mut Graph, input: NodeId) {
+    fn add_layers(&self, graph: &mut Graph, input: NodeId, dropout: f32) {
         let mut nodes = vec![("input", input)];
+        if let Some(count) = self.0.get("features") {
+            nodes.push(("features", graph.input("features", [1, 1, number(count)])));
+        }
         for spec in self.0["layers"].as_array().unwrap() {
             let find = |name: &Value| nodes.iter().find(|(known, _)| *known == name).unwrap().1;
             let sources: Vec<NodeId> = spec["from"].as_array().unwrap().iter().map(find).collect();
             let name = spec["name"].as_str().unwrap();
             let first = &spec["from"][0];
             let from = graph.nodes().iter().find(|node| node.name == *first).unwrap().shape;
-            nodes.push((name, graph.add(name, layer(spec, from), &sources).unwrap()));
+            let layer = match layer(spec, from) {
+                Layer::Dropout(_) => Dropout { rate: dropout }.into(),
+                layer => layer,
+            };
+            nodes.push((name, graph.add(name, layer, &sources).unwrap()));
         }
     }
 

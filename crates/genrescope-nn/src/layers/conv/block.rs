@@ -1,0 +1,257 @@
+//! A convolution and what follows it, as one task: `conv → [batch norm] → [ReLU] → [pool] → [dropout]`.
+//!
+//! Forward writes the pooled output alone; training keeps `z`, the convolution's own output, where batch norm needs it,
+//! and a byte a pooled number. [`gradient`](super::gradient) holds the way back.
+
+use super::Conv2d;
+use super::epilogue::{Affine, Drop, Epilogue, Kept};
+use super::geometry::Convolution;
+use super::scratch::{Scratch, sized, with_scratch};
+use crate::graph::Shape;
+use crate::layers::norm::{BatchNorm, MomentSums, Moments};
+use crate::layers::{Layer, Memo, Mode, Pass, Pool, PoolKind};
+use crate::parallel::{groups, parts};
+use crate::random::key;
+use rayon::prelude::*;
+use std::borrow::Cow;
+
+/// The layers of one task.
+#[derive(Clone, Debug)]
+pub(crate) struct Block {
+    pub(crate) conv: Conv2d,
+    pub(crate) norm: Option<BatchNorm>,
+    pub(crate) relu: bool,
+    /// Windows side by side; of one number where nothing is pooled.
+    pub(crate) pool: Pool,
+    /// Rate, and the node whose draws they are.
+    pub(crate) dropout: Option<(f32, usize)>,
+}
+
+/// What forward writes of some samples; empty where nothing is kept.
+struct Written<'a> {
+    output: &'a mut [f32],
+    z: &'a mut [f32],
+    mask: &'a mut [u8],
+    chosen: &'a mut [f32],
+}
+
+impl<'a> Written<'a> {
+    /// The parts of the groups that `samples` samples are cut into.
+    fn groups(self, samples: usize) -> Vec<Self> {
+        let kept = parts(self.mask, samples).into_iter().zip(parts(self.chosen, samples));
+        let values = parts(self.output, samples).into_iter().zip(parts(self.z, samples));
+        values.zip(kept).map(|((output, z), (mask, chosen))| Self { output, z, mask, chosen }).collect()
+    }
+
+    /// Sample `i` of `count`.
+    fn sample(&mut self, i: usize, count: usize) -> Written<'_> {
+        Written {
+            output: nth(self.output, i, count),
+            z: nth(self.z, i, count),
+            mask: nth(self.mask, i, count),
+            chosen: nth(self.chosen, i, count),
+        }
+    }
+}
+
+fn nth<T>(batch: &mut [T], i: usize, count: usize) -> &mut [T] {
+    let width = batch.len() / count;
+    &mut batch[i * width..(i + 1) * width]
+}
+
+/// Sample `i` of `count`.
+pub(super) fn sample_of<T>(batch: &[T], i: usize, count: usize) -> &[T] {
+    let width = batch.len() / count;
+    &batch[i * width..(i + 1) * width]
+}
+
+impl Block {
+    /// A convolution alone.
+    pub(crate) fn of(conv: &Conv2d) -> Self {
+        let pool = Pool::new(PoolKind::Average, [1, 1]);
+        Self { conv: conv.clone(), norm: None, relu: false, pool, dropout: None }
+    }
+
+    /// Takes the layer behind along, if it can: in the order batch norm, ReLU, pool, dropout.
+    pub(crate) fn takes(&mut self, layer: &Layer, node: usize) -> bool {
+        let free = self.dropout.is_none();
+        match layer {
+            Layer::BatchNorm(norm) if free && !self.pools() && !self.relu && self.norm.is_none() => {
+                self.norm = Some(norm.clone());
+            }
+            Layer::Relu(_) if free && !self.pools() && !self.relu => self.relu = true,
+            Layer::Pool(pool) if free && !self.pools() && pool.is_tiling() => self.pool = pool.clone(),
+            Layer::Dropout(dropout) if free => self.dropout = Some((dropout.rate, node)),
+            _ => return false,
+        }
+        true
+    }
+
+    fn pools(&self) -> bool {
+        self.pool.size != [1, 1]
+    }
+
+    /// Whether backward reads the convolution's own output.
+    pub(super) fn reads_z(&self) -> bool {
+        self.norm.is_some() || (self.relu && self.pools() && self.pool.kind == PoolKind::Average)
+    }
+
+    /// Whether training keeps a byte a pooled number.
+    fn keeps_mask(&self) -> bool {
+        let maximum = self.pool.kind == PoolKind::Max;
+        self.dropout.is_some() || maximum || (self.relu && !self.reads_z())
+    }
+
+    /// Whether training keeps `z` at the maxima.
+    fn keeps_chosen(&self) -> bool {
+        self.norm.is_some() && self.pool.kind == PoolKind::Max
+    }
+
+    pub(super) fn epilogue(&self, pass: &Pass, affine: &Affine, [_, bands, _]: Shape) -> Epilogue {
+        let dropout = match (self.dropout, pass.mode) {
+            (Some((rate, node)), Mode::Train { seed }) => Some(Drop { rate, key: key(seed, node) }),
+            _ => None,
+        };
+        let pool = (self.pool.kind, self.pool.size);
+        Epilogue::new(pass.path, affine, self.relu, pool, bands, dropout)
+    }
+
+    /// Weights: the convolution's two, then the batch norm's four.
+    pub(crate) fn forward(
+        &self,
+        pass: &Pass,
+        input: super::Value,
+        weights: &[&[f32]],
+        output: &mut [f32],
+        memo: &mut Memo,
+    ) {
+        let geometry = self.conv.geometry(input.shape);
+        let training = pass.mode != Mode::Infer;
+        let size = |kept: bool, one: usize| if training && kept { pass.samples * one } else { 0 };
+        let pooled = output.len() / pass.samples;
+        let keeps_z = self.reads_z() && !geometry.is_cheap();
+        memo.z.resize(size(keeps_z, geometry.output.iter().product()), 0.0);
+        memo.mask.resize(size(self.keeps_mask(), pooled), 0);
+        memo.chosen.resize(size(self.keeps_chosen(), pooled), 0.0);
+        let convolution = Convolution::new(geometry, Cow::Borrowed(weights[0]));
+        let Memo { z, mask, chosen, numbers } = memo;
+        let written = Written { output, z, mask, chosen };
+        match (&self.norm, training) {
+            (Some(norm), true) => {
+                let moments = self.convolve(pass, &convolution, input.data, written.z);
+                *numbers = moments.memo(norm, weights[1]);
+                let affine =
+                    Affine::normalising(&moments.mean, &norm.scale(&moments.variance), &weights[2..]);
+                let epilogue = self.epilogue(pass, &affine, geometry.output);
+                if keeps_z {
+                    self.normalise(pass, &epilogue, written);
+                } else {
+                    self.fused(pass, &convolution, input.data, &epilogue, written);
+                }
+            }
+            (norm, _) => {
+                let affine = match norm {
+                    Some(norm) => {
+                        // The running mean is that of the output with its bias.
+                        let mean: Vec<f32> = weights[4].iter().zip(weights[1]).map(|(m, b)| m - b).collect();
+                        Affine::normalising(&mean, &norm.scale(weights[5]), &weights[2..])
+                    }
+                    None => Affine::shifting(weights[1]),
+                };
+                let epilogue = self.epilogue(pass, &affine, geometry.output);
+                self.fused(pass, &convolution, input.data, &epilogue, written);
+            }
+        }
+    }
+
+    /// Moments of `z` over all samples; writes it unless `z` is empty.
+    fn convolve(&self, pass: &Pass, convolution: &Convolution, input: &[f32], z: &mut [f32]) -> Moments {
+        let (geometry, width) = (&convolution.geometry, convolution.geometry.row());
+        let sums = groups(pass.samples).zip(parts(z, pass.samples)).map(|(range, part)| {
+            let count = range.len();
+            with_scratch(|scratch| {
+                let mut sums = MomentSums::new(self.conv.channels);
+                for (i, sample) in range.enumerate() {
+                    geometry.pad(sample_of(input, sample, pass.samples), &mut scratch.image);
+                    let z = nth(part, i, count);
+                    for rows in geometry.blocks(1) {
+                        let z = z.get_mut(rows.start * width..rows.end * width);
+                        let z = z.unwrap_or_else(|| sized(&mut scratch.z, rows.len() * width));
+                        convolution.rows(pass.path, &scratch.image, rows, &mut scratch.products, z);
+                        sums.add(pass.path, z);
+                    }
+                }
+                sums
+            })
+        });
+        Moments::joined(&sums.collect::<Vec<_>>())
+    }
+
+    /// The epilogue over a finished `z`.
+    fn normalise(&self, pass: &Pass, epilogue: &Epilogue, written: Written) {
+        let pooled = written.output.len() / pass.samples;
+        groups(pass.samples).zip(written.groups(pass.samples)).for_each(|(range, mut part)| {
+            let count = range.len();
+            for (i, sample) in range.enumerate() {
+                let Written { output, z, mask, chosen } = part.sample(i, count);
+                epilogue.forward(z, output, sample * pooled, Kept { mask, chosen });
+            }
+        });
+    }
+
+    /// Convolution and epilogue, some rows at a time.
+    fn fused(
+        &self,
+        pass: &Pass,
+        convolution: &Convolution,
+        input: &[f32],
+        epilogue: &Epilogue,
+        written: Written,
+    ) {
+        let (geometry, high) = (&convolution.geometry, self.pool.size[0]);
+        let pooled = written.output.len() / pass.samples;
+        groups(pass.samples).zip(written.groups(pass.samples)).for_each(|(range, mut part)| {
+            let count = range.len();
+            with_scratch(|scratch| {
+                for (i, sample) in range.enumerate() {
+                    let mut written = part.sample(i, count);
+                    geometry.pad(sample_of(input, sample, pass.samples), &mut scratch.image);
+                    for rows in geometry.blocks(high) {
+                        let rows = rows.start..rows.end / high * high;
+                        if rows.is_empty() {
+                            continue;
+                        }
+                        let at = sample * pooled;
+                        self.fused_rows(pass, convolution, (rows, at), epilogue, &mut written, scratch);
+                    }
+                }
+            });
+        });
+    }
+
+    /// Whole windows of one sample; `at` counts the numbers of the output before it.
+    fn fused_rows(
+        &self,
+        pass: &Pass,
+        convolution: &Convolution,
+        (rows, at): (std::ops::Range<usize>, usize),
+        epilogue: &Epilogue,
+        written: &mut Written,
+        scratch: &mut Scratch,
+    ) {
+        let (width, high) = (convolution.geometry.row(), self.pool.size[0]);
+        let pooled_row = convolution.geometry.output[1] / self.pool.size[1] * self.conv.channels;
+        let target = rows.start / high * pooled_row..rows.end / high * pooled_row;
+        let output = &mut written.output[target.clone()];
+        let mask = written.mask.get_mut(target.clone()).unwrap_or_default();
+        if mask.is_empty() && !self.pools() && epilogue.dropout.is_none() {
+            convolution.rows(pass.path, &scratch.image, rows, &mut scratch.products, output);
+            return epilogue.forward_in_place(output);
+        }
+        let z = written.z.get_mut(rows.start * width..rows.end * width);
+        let z = z.unwrap_or_else(|| sized(&mut scratch.z, rows.len() * width));
+        convolution.rows(pass.path, &scratch.image, rows, &mut scratch.products, z);
+        let chosen = written.chosen.get_mut(target.clone()).unwrap_or_default();
+        epilogue.forward(z, output, at + target.start, Kept { mask, chosen });
+    }
+}

@@ -1,0 +1,221 @@
+//! What follows the products of a convolution while they are hot, forward and backward, in one pass each: bias or batch
+//! norm, ReLU, pooling and dropout. A byte a pooled number says where its gradient goes.
+//!
+//! `z` is the convolution without bias, rows of `[bands, channels]`. All loops run over blocks of channels.
+
+mod backward;
+mod forward;
+
+use crate::blocks::in_blocks;
+use crate::kernels::Path;
+use crate::layers::PoolKind;
+use backward::RowSums;
+use std::ops::Range;
+
+/// The byte of what passes no gradient on.
+const SHUT: u8 = 255;
+
+/// `(z − mean) · factor + shift` per channel.
+#[derive(Debug)]
+pub(super) struct Affine {
+    pub(super) mean: Vec<f32>,
+    pub(super) factor: Vec<f32>,
+    pub(super) shift: Vec<f32>,
+}
+
+impl Affine {
+    /// A bias alone.
+    pub(super) fn shifting(bias: &[f32]) -> Self {
+        Self { mean: vec![0.0; bias.len()], factor: vec![1.0; bias.len()], shift: bias.to_vec() }
+    }
+
+    /// The same for `pixels` pixels side by side.
+    fn repeated(&self, pixels: usize) -> Self {
+        let Self { mean, factor, shift } = self;
+        Self { mean: mean.repeat(pixels), factor: factor.repeat(pixels), shift: shift.repeat(pixels) }
+    }
+
+    /// Batch norm of `mean` and `scale` (1 / deviation) with weights γ and β.
+    pub(super) fn normalising(mean: &[f32], scale: &[f32], weights: &[&[f32]]) -> Self {
+        let factor = scale.iter().zip(weights[0]).map(|(scale, gamma)| scale * gamma).collect();
+        Self { mean: mean.to_vec(), factor, shift: weights[1].to_vec() }
+    }
+}
+
+/// Dropout of one step: a number stays where the draw of its index says so.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Drop {
+    pub(super) rate: f32,
+    pub(super) key: u32,
+}
+
+/// The pass behind one convolution.
+#[derive(Debug)]
+pub(super) struct Epilogue {
+    pub(super) path: Path,
+    pub(super) relu: bool,
+    pub(super) kind: PoolKind,
+    /// Time and bands of the pooled windows.
+    pub(super) size: [usize; 2],
+    /// Bands of `z`.
+    pub(super) bands: usize,
+    pub(super) dropout: Option<Drop>,
+    /// The affine step of a whole pooled row.
+    row: Affine,
+    channels: usize,
+}
+
+/// What forward keeps of some pooled rows; empty where nothing needs it.
+pub(super) struct Kept<'a> {
+    /// Place of the maximum in its window, or 0; [`SHUT`] where ReLU or dropout stopped the number.
+    pub(super) mask: &'a mut [u8],
+    /// `z` at the maximum.
+    pub(super) chosen: &'a mut [f32],
+}
+
+/// What backward reads of some pooled rows.
+#[derive(Clone, Copy)]
+pub(super) struct Pooled<'a> {
+    pub(super) dy: &'a [f32],
+    pub(super) mask: &'a [u8],
+    pub(super) chosen: &'a [f32],
+}
+
+impl Pooled<'_> {
+    fn rows(&self, at: Range<usize>) -> Self {
+        let Self { dy, mask, chosen } = self;
+        Self {
+            dy: &dy[at.clone()],
+            mask: mask.get(at.clone()).unwrap_or_default(),
+            chosen: chosen.get(at).unwrap_or_default(),
+        }
+    }
+}
+
+/// Per channel: means of the gradient and of its product with the normalised value; nothing without batch norm.
+pub(super) struct Means<'a> {
+    pub(super) offset: &'a [f32],
+    pub(super) along: &'a [f32],
+}
+
+impl Epilogue {
+    pub(super) fn new(
+        path: Path,
+        affine: &Affine,
+        relu: bool,
+        (kind, size): (PoolKind, [usize; 2]),
+        bands: usize,
+        dropout: Option<Drop>,
+    ) -> Self {
+        let row = affine.repeated(bands / size[1]);
+        Self { path, relu, kind, size, bands, dropout, row, channels: affine.mean.len() }
+    }
+
+    fn channels(&self) -> usize {
+        self.channels
+    }
+
+    /// Numbers of a row of windows in `z`.
+    fn window_rows(&self) -> usize {
+        self.size[0] * self.bands * self.channels
+    }
+
+    fn floor(&self) -> f32 {
+        if self.relu { 0.0 } else { f32::NEG_INFINITY }
+    }
+
+    /// What a pooled gradient is multiplied by.
+    fn passed(&self) -> f32 {
+        let share = if self.kind == PoolKind::Max { 1.0 } else { 1.0 / (self.size[0] * self.size[1]) as f32 };
+        share / (1.0 - self.dropout.map_or(0.0, |dropout| dropout.rate))
+    }
+
+    /// Whole windows of rows `z` → rows of `output`; `index` counts the numbers of the batch before them.
+    pub(super) fn forward(&self, z: &[f32], output: &mut [f32], index: usize, kept: Kept) {
+        let row = self.row.mean.len();
+        let mut values = vec![0.0; row];
+        let Kept { mask, chosen } = kept;
+        let (mut mask, mut chosen) = (mask.chunks_mut(row), chosen.chunks_mut(row));
+        let windows = output.chunks_exact_mut(row).zip(z.chunks_exact(self.window_rows()));
+        for (number, (output, z)) in windows.enumerate() {
+            let (mask, chosen) = (mask.next().unwrap_or_default(), chosen.next().unwrap_or_default());
+            self.path.vectorize(
+                #[inline(always)]
+                || {
+                    forward::pool(self, z, &mut values, output, (&mut *mask, chosen));
+                    forward::finish(self, output, mask, index + number * row);
+                },
+            );
+        }
+    }
+
+    /// [`Epilogue::forward`] where `z` stands in `output` and nothing is pooled, dropped or kept.
+    pub(super) fn forward_in_place(&self, output: &mut [f32]) {
+        self.path.vectorize(
+            #[inline(always)]
+            || {
+                for row in output.chunks_exact_mut(self.row.mean.len()) {
+                    forward::affine(&self.row, self.floor(), row);
+                }
+            },
+        );
+    }
+
+    /// Adds `[Σ dy, Σ dy · (z − mean)]` per channel, `dy` behind the affine step, from the `z` kept of maxima.
+    pub(super) fn add_chosen(&self, pooled: Pooled, sums: &mut [f32]) {
+        let row = self.row.mean.len();
+        let mut gathered = RowSums::new(row);
+        self.path.vectorize(
+            #[inline(always)]
+            || {
+                for at in (0..pooled.dy.len()).step_by(row) {
+                    gathered.add_maxima(self, pooled.rows(at..at + row));
+                }
+            },
+        );
+        gathered.add_to(sums);
+    }
+
+    /// The same for means, from rows of `z` that begin with those of window row `first`.
+    pub(super) fn add_sums(&self, first: usize, z: &[f32], pooled: Pooled, sums: &mut [f32]) {
+        let row = self.row.mean.len();
+        let (mut gathered, mut dy, mut x) = (RowSums::new(row), vec![0.0; row], vec![0.0; row]);
+        self.path.vectorize(
+            #[inline(always)]
+            || {
+                for (number, z) in (first..).zip(z.chunks_exact(self.window_rows())) {
+                    let pooled = pooled.rows(number * row..(number + 1) * row);
+                    gathered.add_means(self, z, pooled, [&mut dy, &mut x]);
+                }
+            },
+        );
+        gathered.add_to(sums);
+    }
+
+    /// Gradient of rows `rows` of one sample's `z`, each `stride` numbers from the next in `dz`. `z` holds those rows, or
+    /// nothing where nothing reads it.
+    pub(super) fn backward(
+        &self,
+        rows: Range<usize>,
+        z: &[f32],
+        pooled: Pooled,
+        means: &Means,
+        (dz, stride): (&mut [f32], usize),
+    ) {
+        let width = self.bands * self.channels;
+        let [mut row, mut x] = [vec![0.0; self.row.mean.len()], vec![0.0; self.row.mean.len()]];
+        let first = rows.start;
+        for (t, dz) in rows.zip(dz.chunks_mut(stride)) {
+            let (dz, z) = (&mut dz[..width], z.get((t - first) * width..(t - first + 1) * width));
+            self.path.vectorize(
+                #[inline(always)]
+                || {
+                    backward::spread(self, t, z, pooled, [&mut row, &mut x], dz);
+                    if let Some(z) = z {
+                        in_blocks!(self.channels, backward::normalise(self, z, means, dz));
+                    }
+                },
+            );
+        }
+    }
+}

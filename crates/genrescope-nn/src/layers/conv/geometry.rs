@@ -1,0 +1,237 @@
+//! One convolution's extents, and its products over one sample: forward and for the gradient of the weights.
+//!
+//! The border is padded once per sample in a scratch image; each kernel row is then a run of `kernel_bands · channels`
+//! neighbouring numbers for the tiled product of `kernels`. A kernel as high as the image is seen as one over time
+//! alone, its bands as channels.
+
+use super::winograd::{PRODUCTS, Winograd};
+use crate::graph::Shape;
+use crate::kernels::{Path, Product, Strides, Write, multiply};
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// Numbers of output that are computed before what follows the convolution reads them: they stay in the cache.
+const HOT: usize = 1 << 14;
+
+/// Extents of a convolution, forward or (see [`Geometry::transposed`]) backward.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Geometry {
+    pub(super) input: Shape,
+    pub(super) output: Shape,
+    pub(super) kernel: [usize; 2],
+    pub(super) padding: [usize; 2],
+}
+
+impl Geometry {
+    pub(super) fn transposed(&self) -> Self {
+        let padding = [self.kernel[0] - 1 - self.padding[0], self.kernel[1] - 1 - self.padding[1]];
+        Self { input: self.output, output: self.input, kernel: self.kernel, padding }
+    }
+
+    /// Numbers that a row of the kernel covers.
+    fn depth(&self) -> usize {
+        self.kernel[1] * self.input[2]
+    }
+
+    /// Numbers in a row (one time step) of the padded input.
+    pub(super) fn padded_row(&self) -> usize {
+        (self.input[1] + 2 * self.padding[1]) * self.input[2]
+    }
+
+    /// Numbers in a row of the output.
+    pub(super) fn row(&self) -> usize {
+        self.output[1] * self.output[2]
+    }
+
+    /// Numbers of a weight gradient in the making; see [`Geometry::add_weight_gradient`].
+    pub(super) fn gradient_length(&self) -> usize {
+        let rows = if self.winograd().is_some() { PRODUCTS } else { self.kernel[0] };
+        rows * self.depth() * self.output[2]
+    }
+
+    /// Whether its output costs less to compute again than to read from memory.
+    pub(super) fn is_cheap(&self) -> bool {
+        self.kernel[0] * self.depth() <= 32
+    }
+
+    pub(super) fn winograd(&self) -> Option<Winograd> {
+        Winograd::for_kernel(self.kernel[0], self.depth(), self.output[0])
+    }
+
+    /// All rows of the output in turn: as many at once as stay in the cache, a multiple of `unit` but for the last.
+    pub(super) fn blocks(&self, unit: usize) -> impl Iterator<Item = Range<usize>> {
+        let group = self.winograd().map_or(1, Winograd::rows);
+        let unit = (1..=group).map(|n| n * unit).find(|rows| rows % group == 0).unwrap_or(unit);
+        let (rows, step) = (self.output[0], unit * (HOT / (unit * self.row())).max(1));
+        (0..rows).step_by(step).map(move |first| first..(first + step).min(rows))
+    }
+
+    /// Makes a padded image of zeros; rows at its end complete the last group.
+    pub(super) fn clear(&self, image: &mut Vec<f32>) {
+        image.clear();
+        image.resize((self.input[0] + 2 * self.padding[0] + PRODUCTS) * self.padded_row(), 0.0);
+    }
+
+    /// Where row `row` of a sample begins in the padded image.
+    pub(super) fn padded_start(&self, row: usize) -> usize {
+        (row + self.padding[0]) * self.padded_row() + self.padding[1] * self.input[2]
+    }
+
+    /// Makes `image` one sample with its border.
+    pub(super) fn pad(&self, sample: &[f32], image: &mut Vec<f32>) {
+        self.clear(image);
+        let width = self.input[1] * self.input[2];
+        for (row, source) in sample.chunks_exact(width).enumerate() {
+            image[self.padded_start(row)..][..width].copy_from_slice(source);
+        }
+    }
+
+    /// Adds to `sums` ([`Geometry::gradient_length`] numbers) what rows `rows` of the output gradient `dy` say of the
+    /// weights. `dy` holds them, each `stride` numbers from the next.
+    pub(super) fn add_weight_gradient(
+        &self,
+        path: Path,
+        padded: &[f32],
+        (rows, dy, stride): (Range<usize>, &[f32], usize),
+        scratch: &mut Vec<f32>,
+        sums: &mut [f32],
+    ) {
+        let [_, bands, channels] = self.output;
+        let (depth, row) = (self.depth(), self.padded_row());
+        let product = Product {
+            rows: depth,
+            columns: channels,
+            depth: bands,
+            segments: rows.len(),
+            a: Strides { row: 1, step: self.input[2], segment: row },
+            b_step: channels,
+            b_segment: stride,
+            c_row: channels,
+        };
+        let padded = &padded[rows.start * row..];
+        let Some(winograd) = self.winograd() else {
+            for (k, sums) in sums.chunks_exact_mut(depth * channels).enumerate() {
+                multiply(path, product, &padded[k * row..], dy, sums, Write::Add);
+            }
+            return;
+        };
+        let (groups, width) = (winograd.groups(rows.len()), self.row());
+        let product = Product { segments: groups, b_segment: width, ..product };
+        scratch.resize((PRODUCTS * groups) * (row + width), 0.0);
+        let (u, v) = scratch.split_at_mut(PRODUCTS * groups * row);
+        for group in 0..groups {
+            let first = group * winograd.rows();
+            Winograd::input(path, &padded[first * row..], row, &mut u[group * row..], groups * row);
+            let dy = &dy[first * stride..((rows.len() - 1) * stride + width)];
+            winograd.output_gradient(path, (dy, stride), width, (&mut v[group * width..], groups * width));
+        }
+        let products = u.chunks_exact(groups * row).zip(v.chunks_exact(groups * width));
+        for ((u, v), sums) in products.zip(sums.chunks_exact_mut(depth * channels)) {
+            multiply(path, product, u, v, sums, Write::Add);
+        }
+    }
+
+    /// The gradient of the weights from the finished sums.
+    pub(super) fn weight_gradient(&self, sums: Vec<f32>) -> Vec<f32> {
+        match self.winograd() {
+            Some(winograd) => winograd.kernel_gradient(&sums),
+            None => sums,
+        }
+    }
+
+    /// `[kt, kb, in, out]` → mirrored `[kt, kb, out, in]`.
+    pub(super) fn mirrored(&self, weights: &[f32]) -> Vec<f32> {
+        let (inputs, outputs) = (self.input[2], self.output[2]);
+        let taps = self.kernel[0] * self.kernel[1];
+        let mut mirrored = vec![0.0; weights.len()];
+        for (tap, source) in weights.chunks_exact(inputs * outputs).enumerate() {
+            let target = &mut mirrored[(taps - 1 - tap) * inputs * outputs..][..inputs * outputs];
+            for (i, source) in source.chunks_exact(outputs).enumerate() {
+                for (o, &weight) in source.iter().enumerate() {
+                    target[o * inputs + i] = weight;
+                }
+            }
+        }
+        mirrored
+    }
+}
+
+/// A convolution and its weights, made ready once for all samples.
+pub(super) struct Convolution<'a> {
+    pub(super) geometry: Geometry,
+    weights: Cow<'a, [f32]>,
+}
+
+impl<'a> Convolution<'a> {
+    /// `weights` `[kt, kb, in, out]`.
+    pub(super) fn new(geometry: Geometry, weights: Cow<'a, [f32]>) -> Self {
+        let weights = match geometry.winograd() {
+            Some(winograd) => winograd.kernel(&weights).into(),
+            None => weights,
+        };
+        Self { geometry, weights }
+    }
+
+    /// Rows `rows` of the output of one sample, without bias, from its padded image.
+    pub(super) fn rows(
+        &self,
+        path: Path,
+        padded: &[f32],
+        rows: Range<usize>,
+        scratch: &mut Vec<f32>,
+        output: &mut [f32],
+    ) {
+        let (geometry, row, width) = (&self.geometry, self.geometry.padded_row(), self.geometry.row());
+        let padded = &padded[rows.start * row..];
+        let Some(winograd) = geometry.winograd() else {
+            return self.product(path, geometry.kernel[0], padded, &self.weights, output);
+        };
+        let groups = winograd.groups(rows.len());
+        scratch.resize(PRODUCTS * groups * (row + width), 0.0);
+        let (u, products) = scratch.split_at_mut(PRODUCTS * groups * row);
+        for group in 0..groups {
+            let first = &padded[group * winograd.rows() * row..];
+            Winograd::input(path, first, row, &mut u[group * row..], groups * row);
+        }
+        let weights = self.weights.chunks_exact(self.weights.len() / PRODUCTS);
+        let pairs = u.chunks_exact(groups * row).zip(products.chunks_exact_mut(groups * width));
+        for ((u, products), weights) in pairs.zip(weights) {
+            self.product(path, 1, u, weights, products);
+        }
+        for (group, output) in output.chunks_mut(winograd.rows() * width).enumerate() {
+            winograd.output(path, &products[group * width..], groups * width, width, output);
+        }
+    }
+
+    /// [`Convolution::rows`], as many at once as stay in the cache.
+    pub(super) fn all_rows(&self, path: Path, padded: &[f32], scratch: &mut Vec<f32>, output: &mut [f32]) {
+        let width = self.geometry.row();
+        for rows in self.geometry.blocks(1) {
+            let output = &mut output[rows.start * width..rows.end * width];
+            self.rows(path, padded, rows, scratch, output);
+        }
+    }
+
+    /// As many rows of output as `output` holds, each the sum over `taps` neighbouring rows of input.
+    fn product(&self, path: Path, taps: usize, input: &[f32], weights: &[f32], output: &mut [f32]) {
+        let Geometry { input: [_, _, inputs], output: [_, bands, channels], .. } = self.geometry;
+        let (depth, row, width) = (self.geometry.depth(), self.geometry.padded_row(), self.geometry.row());
+        let product = Product {
+            rows: bands,
+            columns: channels,
+            depth,
+            segments: taps,
+            a: Strides { row: inputs, step: 1, segment: row },
+            b_step: channels,
+            b_segment: depth * channels,
+            c_row: channels,
+        };
+        if bands == 1 {
+            let product = Product { rows: output.len() / width, a: Strides { row, ..product.a }, ..product };
+            return multiply(path, product, input, weights, output, Write::Replace);
+        }
+        for (t, output) in output.chunks_exact_mut(width).enumerate() {
+            multiply(path, product, &input[t * row..], weights, output, Write::Replace);
+        }
+    }
+}

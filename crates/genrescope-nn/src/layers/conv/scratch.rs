@@ -1,0 +1,31 @@
+//! Buffers of a thread that every convolution uses again: page faults would cost more than the sums.
+
+use std::cell::RefCell;
+
+/// Contents are left over from the last use.
+#[derive(Default)]
+pub(super) struct Scratch {
+    /// One sample with its border.
+    pub(super) image: Vec<f32>,
+    /// Rows of a fast convolution before they are joined.
+    pub(super) products: Vec<f32>,
+    /// Output of a convolution before it is pooled.
+    pub(super) z: Vec<f32>,
+    /// Gradient of that output, with its border.
+    pub(super) gradient: Vec<f32>,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+/// Calls `body` with this thread's buffers; not to be nested.
+pub(super) fn with_scratch<R>(body: impl FnOnce(&mut Scratch) -> R) -> R {
+    SCRATCH.with_borrow_mut(body)
+}
+
+/// A buffer of `length` numbers; its contents are left over.
+pub(super) fn sized(buffer: &mut Vec<f32>, length: usize) -> &mut [f32] {
+    buffer.resize(length, 0.0);
+    buffer
+}

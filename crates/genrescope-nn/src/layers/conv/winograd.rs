@@ -1,0 +1,195 @@
+//! Fast convolution over time (Toom and Cook; Winograd 1980; Lavin and Gray 2016): six products of rows where a kernel
+//! of `taps` rows and `7 − taps` rows of output would take twice as many.
+//!
+//! With points 0, ±1, ±2, ∞: six rows of input `d` become `u = Bᵀ d`, the kernel's rows `g` become `w = G g`, and the
+//! rows of output are `Aᵀ (u · w)`. The same three matrices give the gradient of the kernel, `Gᵀ (u · A dy)`.
+
+use crate::blocks::{block, block_mut, in_blocks};
+use crate::kernels::Path;
+
+/// Products, and rows of input, of one group of output rows.
+pub(super) const PRODUCTS: usize = 6;
+const POINTS: [f32; 5] = [0.0, 1.0, -1.0, 2.0, -2.0];
+/// Products of the differences between a point and the others.
+const DIVISORS: [f32; 5] = [4.0, -6.0, -6.0, 24.0, 24.0];
+
+/// The algorithm for kernels of `taps` rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Winograd {
+    taps: usize,
+}
+
+impl Winograd {
+    /// `None` where it does not pay: kernels of one row or more than five, short sums, few rows of output.
+    pub(super) fn for_kernel(taps: usize, depth: usize, rows: usize) -> Option<Self> {
+        ((2..=5).contains(&taps) && depth >= 16 && rows + 1 >= 7 - taps).then_some(Self { taps })
+    }
+
+    /// Output rows of a group.
+    pub(super) fn rows(self) -> usize {
+        PRODUCTS + 1 - self.taps
+    }
+
+    /// Groups that cover `rows` rows of output.
+    pub(super) fn groups(self, rows: usize) -> usize {
+        rows.div_ceil(self.rows())
+    }
+
+    /// `G`: what tap `tap` counts in product `product`.
+    fn weight(self, product: usize, tap: usize) -> f32 {
+        match POINTS.get(product) {
+            Some(point) => point.powi(tap as i32) / DIVISORS[product],
+            None => f32::from(u8::from(tap + 1 == self.taps)),
+        }
+    }
+
+    /// `[taps, …]` → `[6, …]`.
+    pub(super) fn kernel(self, taps: &[f32]) -> Vec<f32> {
+        let length = taps.len() / self.taps;
+        let mut products = vec![0.0; PRODUCTS * length];
+        for (product, target) in products.chunks_exact_mut(length).enumerate() {
+            for (tap, source) in taps.chunks_exact(length).enumerate() {
+                add_scaled(target, self.weight(product, tap), source);
+            }
+        }
+        products
+    }
+
+    /// `[6, …]` → gradient of the kernel `[taps, …]`.
+    pub(super) fn kernel_gradient(self, products: &[f32]) -> Vec<f32> {
+        let length = products.len() / PRODUCTS;
+        let mut taps = vec![0.0; self.taps * length];
+        for (tap, target) in taps.chunks_exact_mut(length).enumerate() {
+            for (product, source) in products.chunks_exact(length).enumerate() {
+                add_scaled(target, self.weight(product, tap), source);
+            }
+        }
+        taps
+    }
+
+    /// `Bᵀ`: `input` starts at the group's first row of `width` numbers → six rows of `u`, each `stride` from the next.
+    pub(super) fn input(path: Path, input: &[f32], width: usize, u: &mut [f32], stride: usize) {
+        let mut u = rows_mut(u, stride, width);
+        path.vectorize(
+            #[inline(always)]
+            || in_blocks!(width, input_block(input, width, &mut u)),
+        );
+    }
+
+    /// `Aᵀ`: six rows of products, each `stride` from the next → the group's rows of output, as many as `output` holds.
+    pub(super) fn output(
+        self,
+        path: Path,
+        products: &[f32],
+        stride: usize,
+        width: usize,
+        output: &mut [f32],
+    ) {
+        let last = self.rows() - 1;
+        for (row, y) in output.chunks_exact_mut(width).enumerate() {
+            let weight = |product: usize| POINTS.get(product).map_or(0.0, |point| point.powi(row as i32));
+            let mut weights: [f32; PRODUCTS] = std::array::from_fn(weight);
+            weights[PRODUCTS - 1] = f32::from(u8::from(row == last));
+            path.vectorize(
+                #[inline(always)]
+                || in_blocks!(width, output_block(products, stride, &weights, y)),
+            );
+        }
+    }
+
+    /// `A`: the rows of an output gradient, `source_stride` apart (the last group may have fewer of them) → six rows.
+    pub(super) fn output_gradient(
+        self,
+        path: Path,
+        (dy, source_stride): (&[f32], usize),
+        width: usize,
+        (v, stride): (&mut [f32], usize),
+    ) {
+        let zeros = [0.0; 0];
+        let row = |i: usize| {
+            let source = if i < self.rows() { dy.get(i * source_stride..) } else { None };
+            source.filter(|rest| rest.len() >= width).map_or(&zeros[..], |rest| &rest[..width])
+        };
+        let rows: [&[f32]; 5] = std::array::from_fn(row);
+        let mut v = rows_mut(v, stride, width);
+        path.vectorize(
+            #[inline(always)]
+            || in_blocks!(width, gradient_block(&rows, self.rows() - 1, &mut v)),
+        );
+    }
+}
+
+#[inline(always)]
+fn input_block<const W: usize>(first: usize, input: &[f32], width: usize, u: &mut [&mut [f32]; PRODUCTS]) {
+    let d0 = block::<_, W>(input, first);
+    let d1 = block::<_, W>(input, width + first);
+    let d2 = block::<_, W>(input, 2 * width + first);
+    let d3 = block::<_, W>(input, 3 * width + first);
+    let d4 = block::<_, W>(input, 4 * width + first);
+    let d5 = block::<_, W>(input, 5 * width + first);
+    let mut values = [[0.0; W]; PRODUCTS];
+    for x in 0..W {
+        values[0][x] = 4.0 * d0[x] - 5.0 * d2[x] + d4[x];
+        values[1][x] = d4[x] - 4.0 * d2[x] + (d3[x] - 4.0 * d1[x]);
+        values[2][x] = d4[x] - 4.0 * d2[x] - (d3[x] - 4.0 * d1[x]);
+        values[3][x] = d4[x] - d2[x] + 2.0 * (d3[x] - d1[x]);
+        values[4][x] = d4[x] - d2[x] - 2.0 * (d3[x] - d1[x]);
+        values[5][x] = 4.0 * d1[x] - 5.0 * d3[x] + d5[x];
+    }
+    for (u, value) in u.iter_mut().zip(values) {
+        *block_mut::<_, W>(u, first) = value;
+    }
+}
+
+#[inline(always)]
+fn output_block<const W: usize>(
+    first: usize,
+    products: &[f32],
+    stride: usize,
+    weights: &[f32; PRODUCTS],
+    output: &mut [f32],
+) {
+    let mut sum = [0.0; W];
+    for (product, weight) in weights.iter().enumerate() {
+        let m = block::<_, W>(products, product * stride + first);
+        for x in 0..W {
+            sum[x] += weight * m[x];
+        }
+    }
+    *block_mut::<_, W>(output, first) = sum;
+}
+
+/// A row that is not there is empty, and zero.
+#[inline(always)]
+fn gradient_block<const W: usize>(
+    first: usize,
+    rows: &[&[f32]; 5],
+    last: usize,
+    v: &mut [&mut [f32]; PRODUCTS],
+) {
+    let mut w = [[0.0; W]; 5];
+    for (w, row) in w.iter_mut().zip(rows).filter(|(_, row)| !row.is_empty()) {
+        *w = *block::<_, W>(row, first);
+    }
+    let mut values = [[0.0; W]; PRODUCTS];
+    (values[0], values[5]) = (w[0], w[last]);
+    for x in 0..W {
+        let (even, odd) = (w[0][x] + w[2][x] + w[4][x], w[1][x] + w[3][x]);
+        let even2 = w[0][x] + 4.0 * w[2][x] + 16.0 * w[4][x];
+        let odd2 = 2.0 * w[1][x] + 8.0 * w[3][x];
+        (values[1][x], values[2][x]) = (even + odd, even - odd);
+        (values[3][x], values[4][x]) = (even2 + odd2, even2 - odd2);
+    }
+    for (v, value) in v.iter_mut().zip(values) {
+        *block_mut::<_, W>(v, first) = value;
+    }
+}
+
+fn rows_mut(data: &mut [f32], stride: usize, width: usize) -> [&mut [f32]; PRODUCTS] {
+    let mut rows = data.chunks_mut(stride);
+    std::array::from_fn(|_| &mut rows.next().expect("six rows")[..width])
+}
+
+fn add_scaled(target: &mut [f32], factor: f32, source: &[f32]) {
+    target.iter_mut().zip(source).for_each(|(target, source)| *target += factor * source);
+}
