@@ -1,5 +1,6 @@
 //! What one step of each kind of recurrent layer computes, forward and backward.
 
+use crate::blocks::block;
 use crate::math::{sigmoid, tanh};
 
 /// One step of one sample. Slices hold rows of `units` numbers, one row behind the other.
@@ -49,6 +50,35 @@ fn rows_mut<const N: usize>(slice: &mut [f32], units: usize) -> [&mut [f32]; N] 
     std::array::from_fn(|_| rows.next().unwrap_or_default())
 }
 
+/// `y = f(y, inputs)`, number by number: sixteen at a time, from loads to one store, so that it becomes vector code
+/// however short the rows are.
+#[inline(always)]
+fn each<const N: usize>(y: &mut [f32], inputs: [&[f32]; N], f: impl Fn(f32, [f32; N]) -> f32) {
+    let (blocks, rest) = y.as_chunks_mut::<16>();
+    let whole = 16 * blocks.len();
+    for (i, y) in blocks.iter_mut().enumerate() {
+        let mut x = [[0.0; 16]; N];
+        for (x, input) in x.iter_mut().zip(&inputs) {
+            *x = *block::<_, 16>(input, 16 * i);
+        }
+        let before = *y;
+        for c in 0..16 {
+            let mut column = [0.0; N];
+            for k in 0..N {
+                column[k] = x[k][c];
+            }
+            y[c] = f(before[c], column);
+        }
+    }
+    for (j, y) in rest.iter_mut().enumerate() {
+        let mut column = [0.0; N];
+        for k in 0..N {
+            column[k] = inputs[k][whole + j];
+        }
+        *y = f(*y, column);
+    }
+}
+
 impl Cell for LstmCell {
     const GATES: usize = 4;
     const RECORD: usize = 6;
@@ -60,13 +90,13 @@ impl Cell for LstmCell {
         let u = cell.len();
         let [i, f, c, o] = rows(gates, u);
         let [keep_i, keep_f, keep_c, keep_o, keep_cell, hidden] = rows_mut(record, u);
-        for j in 0..u {
-            let (i, f, c, o) = (sigmoid(i[j]), sigmoid(f[j]), tanh(c[j]), sigmoid(o[j]));
-            cell[j] = f * cell[j] + i * c;
-            (keep_i[j], keep_f[j], keep_c[j], keep_o[j]) = (i, f, c, o);
-            keep_cell[j] = cell[j];
-            hidden[j] = o * tanh(cell[j]);
-        }
+        each(keep_i, [i], |_, [i]| sigmoid(i));
+        each(keep_f, [f], |_, [f]| sigmoid(f));
+        each(keep_c, [c], |_, [c]| tanh(c));
+        each(keep_o, [o], |_, [o]| sigmoid(o));
+        each(cell, [keep_i, keep_f, keep_c], |cell, [i, f, c]| f * cell + i * c);
+        keep_cell.copy_from_slice(cell);
+        each(hidden, [keep_o, cell], |_, [o, cell]| o * tanh(cell));
     }
 
     #[inline(always)]
@@ -81,16 +111,17 @@ impl Cell for LstmCell {
         let u = dh.len();
         let [i, f, g, o, c] = rows(record, u);
         let [d_i, d_f, d_g, d_o] = rows_mut(d_gates, u);
-        for j in 0..u {
-            let squashed = tanh(c[j]);
-            let d_cell = dc[j] + dh[j] * o[j] * (1.0 - squashed * squashed);
-            d_i[j] = d_cell * g[j] * i[j] * (1.0 - i[j]);
-            d_f[j] = before.map_or(0.0, |before| d_cell * before[4 * u + j] * f[j] * (1.0 - f[j]));
-            d_g[j] = d_cell * i[j] * (1.0 - g[j] * g[j]);
-            d_o[j] = dh[j] * squashed * o[j] * (1.0 - o[j]);
-            dc[j] = d_cell * f[j];
-            dh[j] = 0.0;
+        each(d_o, [c], |_, [c]| tanh(c));
+        each(dc, [dh, o, d_o], |dc, [dh, o, squashed]| dc + dh * o * (1.0 - squashed * squashed));
+        each(d_o, [dh, o], |squashed, [dh, o]| dh * squashed * o * (1.0 - o));
+        each(d_i, [dc, g, i], |_, [dc, g, i]| dc * g * i * (1.0 - i));
+        each(d_g, [dc, g, i], |_, [dc, g, i]| dc * i * (1.0 - g * g));
+        match before {
+            Some(before) => each(d_f, [dc, f, &before[4 * u..]], |_, [dc, f, c]| dc * c * f * (1.0 - f)),
+            None => d_f.fill(0.0),
         }
+        each(dc, [f], |dc, [f]| dc * f);
+        dh.fill(0.0);
     }
 }
 
@@ -105,13 +136,11 @@ impl Cell for GruCell {
         let u = hidden.len();
         let ([xz, xr, xn], [hz, hr, hn]) = (rows(driven, u), rows(gates, u));
         let [z, r, n, state_n, next] = rows_mut(record, u);
-        for j in 0..u {
-            z[j] = sigmoid(xz[j] + hz[j]);
-            r[j] = sigmoid(xr[j] + hr[j]);
-            n[j] = tanh(xn[j] + r[j] * hn[j]);
-            state_n[j] = hn[j];
-            next[j] = z[j] * hidden[j] + (1.0 - z[j]) * n[j];
-        }
+        each(z, [xz, hz], |_, [x, h]| sigmoid(x + h));
+        each(r, [xr, hr], |_, [x, h]| sigmoid(x + h));
+        each(n, [xn, hn, r], |_, [x, h, r]| tanh(x + r * h));
+        state_n.copy_from_slice(hn);
+        each(next, [z, n, hidden], |_, [z, n, hidden]| z * hidden + (1.0 - z) * n);
     }
 
     #[inline(always)]
@@ -126,15 +155,20 @@ impl Cell for GruCell {
         let u = dh.len();
         let [z, r, n, state_n] = rows(record, u);
         let ([d_z, d_r, d_hn], [d_xz, d_xr, d_xn]) = (rows_mut(d_gates, u), rows_mut(d_driven, u));
-        for j in 0..u {
-            let hidden = before.map_or(0.0, |before| before[4 * u + j]);
-            let d_n = dh[j] * (1.0 - z[j]) * (1.0 - n[j] * n[j]);
-            d_z[j] = dh[j] * (hidden - n[j]) * z[j] * (1.0 - z[j]);
-            d_r[j] = d_n * state_n[j] * r[j] * (1.0 - r[j]);
-            d_hn[j] = d_n * r[j];
-            (d_xz[j], d_xr[j], d_xn[j]) = (d_z[j], d_r[j], d_n);
-            dh[j] *= z[j];
+        each(d_xn, [dh, z, n], |_, [dh, z, n]| dh * (1.0 - z) * (1.0 - n * n));
+        match before {
+            Some(before) => {
+                each(d_z, [dh, z, n, &before[4 * u..]], |_, [dh, z, n, hidden]| {
+                    dh * (hidden - n) * z * (1.0 - z)
+                });
+            }
+            None => each(d_z, [dh, z, n], |_, [dh, z, n]| -dh * n * z * (1.0 - z)),
         }
+        each(d_r, [d_xn, state_n, r], |_, [d_n, state_n, r]| d_n * state_n * r * (1.0 - r));
+        each(d_hn, [d_xn, r], |_, [d_n, r]| d_n * r);
+        d_xz.copy_from_slice(d_z);
+        d_xr.copy_from_slice(d_r);
+        each(dh, [z], |dh, [z]| dh * z);
     }
 }
 

@@ -11,7 +11,7 @@ use crate::graph::Shape;
 use crate::kernels::Write;
 use crate::parallel::{for_groups, for_samples, sum_groups};
 use cell::{Cell, GruCell, LstmCell, SimpleCell};
-use scan::Scan;
+use scan::{Scan, transposed};
 
 /// Which way the steps are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,7 +185,9 @@ impl Recurrent {
             let scan: Scan<C> = self.scan(pass, inputs[0], weights, direction);
             let length = pass.samples * scan.record_length();
             let records = &memo.numbers[direction * length..][..length];
-            let d_gates = self.gate_gradients(pass, &scan, records, d_output);
+            let columns = self.kind.gates() * self.units;
+            let [wx_back, wh_back] = [0, 1].map(|i| transposed(scan.weights[i], columns));
+            let d_gates = self.gate_gradients(pass, &scan, (records, &wh_back), d_output);
             let group = |range: &Range<usize>| {
                 &d_gates[range.start * scan.gradient_length()..range.end * scan.gradient_length()]
             };
@@ -202,7 +204,7 @@ impl Recurrent {
             let Some(d_input) = &mut d_inputs[0] else { continue };
             let write = if direction == 0 { Write::Replace } else { Write::Add };
             for_groups(pass.samples, d_input, |range, part| {
-                scan.input_gradient(range.len(), group(&range), part, write);
+                scan.input_gradient(range.len(), (group(&range), &wx_back), part, write);
             });
         }
     }
@@ -212,7 +214,7 @@ impl Recurrent {
         &self,
         pass: &Pass,
         scan: &Scan<C>,
-        records: &[f32],
+        (records, back): (&[f32], &[f32]),
         d_output: &[f32],
     ) -> Vec<f32> {
         let (steps, u, last) = (scan.steps, self.units, scan.last_step());
@@ -228,7 +230,8 @@ impl Recurrent {
                 let d = &d_output[row * width + offset..][..u];
                 dh.iter_mut().zip(d).for_each(|(dh, d)| *dh += d);
             };
-            scan.backward(range.len(), &records[range.start * scan.record_length()..], add_output, part);
+            let records = &records[range.start * scan.record_length()..];
+            scan.backward(range.len(), (records, back), add_output, part);
         });
         d_gates
     }

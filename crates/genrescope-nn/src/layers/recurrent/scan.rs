@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::cell::Cell;
-use crate::kernels::{Matrix, Path, Product, Strides, Write, matmul, multiply};
+use crate::kernels::{Path, Product, Strides, Write, multiply};
 
 /// Weights in the order `wx`, `wh`, `bias` and, where the state's product stays apart, its own bias.
 pub(super) struct Scan<'a, C> {
@@ -62,10 +62,10 @@ impl<C: Cell> Scan<'_, C> {
         self.record(sample, step) + (C::RECORD - 1) * self.units
     }
 
-    /// `c[samples, columns] += a[samples, depth] · b[depth, columns]`, few rows: no packing.
-    fn add_product(&self, a: &[f32], b: &[f32], [samples, depth, columns]: [usize; 3], c: &mut [f32]) {
+    /// `c[rows, columns] (+)= a[rows, depth] · b[depth, columns]`, without packing.
+    fn product(&self, a: &[f32], b: &[f32], [rows, depth, columns]: [usize; 3], c: &mut [f32], write: Write) {
         let product = Product {
-            rows: samples,
+            rows,
             columns,
             depth,
             segments: 1,
@@ -74,13 +74,13 @@ impl<C: Cell> Scan<'_, C> {
             b_segment: 0,
             c_row: columns,
         };
-        multiply(self.path, product, a, b, c, Write::Add);
+        multiply(self.path, product, a, b, c, write);
     }
 
     /// The inputs of some samples, `[samples · steps, inputs]`.
-    fn input(&self, samples: &Range<usize>) -> Matrix<'_> {
-        let x = &self.x[samples.start * self.steps * self.inputs..];
-        Matrix::new(x, samples.len() * self.steps, self.inputs)
+    fn input(&self, samples: &Range<usize>) -> &[f32] {
+        let width = self.steps * self.inputs;
+        &self.x[samples.start * width..samples.end * width]
     }
 
     /// Fills the records of `samples`.
@@ -89,8 +89,10 @@ impl<C: Cell> Scan<'_, C> {
             (self.units, self.width(), C::CARRIED * self.units, C::RECORD * self.units);
         let [wx, wh, bias] = [self.weights[0], self.weights[1], self.weights[2]];
         let count = samples.len();
-        let mut driven: Vec<f32> = bias.iter().copied().cycle().take(count * self.steps * width).collect();
-        matmul(self.input(&samples), Matrix::new(wx, self.inputs, width), &mut driven, Write::Add);
+        let mut driven = vec![0.0; count * self.steps * width];
+        driven.chunks_exact_mut(width).for_each(|row| row.copy_from_slice(bias));
+        let shape = [count * self.steps, self.inputs, width];
+        self.product(self.input(&samples), wx, shape, &mut driven, Write::Add);
 
         let (mut hidden, mut carried) = (vec![0.0; count * u], vec![0.0; count * carry]);
         let mut gates = vec![0.0; count * width];
@@ -99,7 +101,7 @@ impl<C: Cell> Scan<'_, C> {
             for (sample, gates) in gates.chunks_exact_mut(width).enumerate() {
                 gates.copy_from_slice(if C::APART { self.weights[3] } else { driven(sample) });
             }
-            self.add_product(&hidden, wh, [count, u, width], &mut gates);
+            self.product(&hidden, wh, [count, u, width], &mut gates, Write::Add);
             for (sample, hidden) in hidden.chunks_exact_mut(u).enumerate() {
                 let record = &mut records[self.record(sample, step)..][..keep];
                 let carried = &mut carried[sample * carry..][..carry];
@@ -120,18 +122,17 @@ impl<C: Cell> Scan<'_, C> {
     }
 
     /// Fills the gate gradients of `samples`. `d_hidden(sample, step, dh)` adds the gradient that reaches a state from
-    /// the layer's output; `records` begin with those of the first of the samples.
+    /// the layer's output; `records` begin with those of the first of the samples; `back` is `wh` transposed.
     pub(super) fn backward(
         &self,
         samples: usize,
-        records: &[f32],
+        (records, back): (&[f32], &[f32]),
         d_hidden: impl Fn(usize, usize, &mut [f32]),
         group: &mut [f32],
     ) {
         let (u, width, carry, keep) =
             (self.units, self.width(), C::CARRIED * self.units, C::RECORD * self.units);
         let (d_gates, d_driven) = group.split_at_mut(samples * self.steps * width);
-        let back = transposed(self.weights[1], u, width);
         let (mut dh, mut dc) = (vec![0.0; samples * u], vec![0.0; samples * carry]);
         let mut now = vec![0.0; samples * width];
         let order = self.order();
@@ -151,22 +152,8 @@ impl<C: Cell> Scan<'_, C> {
                 );
                 d_gates[at..][..width].copy_from_slice(d);
             }
-            self.add_product(&now, &back, [samples, width, u], &mut dh);
+            self.product(&now, back, [samples, width, u], &mut dh, Write::Add);
         }
-    }
-
-    /// The hidden states that each step started from, `[sample · step, units]`.
-    fn earlier_hidden(&self, samples: &Range<usize>, records: &[f32]) -> Vec<f32> {
-        let u = self.units;
-        let mut earlier = vec![0.0; samples.len() * self.steps * u];
-        let order = self.order();
-        for (sample, number) in samples.clone().enumerate() {
-            for pair in order.windows(2) {
-                let to = (sample * self.steps + pair[1]) * u;
-                earlier[to..][..u].copy_from_slice(&records[self.hidden(number, pair[0])..][..u]);
-            }
-        }
-        earlier
     }
 
     /// Adds the gradients of the weights, one behind the other, over a group of samples.
@@ -177,39 +164,71 @@ impl<C: Cell> Scan<'_, C> {
         group: &[f32],
         sums: &mut [f32],
     ) {
-        let (u, width, rows) = (self.units, self.width(), samples.len() * self.steps);
+        let (u, width, keep) = (self.units, self.width(), C::RECORD * self.units);
         let (d_gates, d_driven) = self.gradients(samples.len(), group);
         let (d_wx, rest) = sums.split_at_mut(self.inputs * width);
         let (d_wh, rest) = rest.split_at_mut(u * width);
         let (d_bias, d_state_bias) = rest.split_at_mut(width);
-        matmul(self.input(&samples).transposed(), Matrix::new(d_driven, rows, width), d_wx, Write::Add);
-        let earlier = self.earlier_hidden(&samples, records);
-        matmul(
-            Matrix::new(&earlier, rows, u).transposed(),
-            Matrix::new(d_gates, rows, width),
+        let over_steps = Product {
+            rows: self.inputs,
+            columns: width,
+            depth: samples.len() * self.steps,
+            segments: 1,
+            a: Strides { row: 1, step: self.inputs, segment: 0 },
+            b_step: width,
+            b_segment: self.steps * width,
+            c_row: width,
+        };
+        multiply(self.path, over_steps, self.input(&samples), d_driven, d_wx, Write::Add);
+        // The state that a step started from is the one that the step before it left.
+        let after_first = Product {
+            rows: u,
+            depth: self.steps - 1,
+            segments: samples.len(),
+            a: Strides { row: 1, step: keep, segment: self.steps * keep },
+            ..over_steps
+        };
+        let (before, now) = if self.reverse { (1, 0) } else { (0, 1) };
+        let states = &records[self.hidden(samples.start, before.min(self.steps - 1))..];
+        multiply(
+            self.path,
+            after_first,
+            states,
+            &d_gates[now.min(self.steps - 1) * width..],
             d_wh,
             Write::Add,
         );
-        add_rows(d_driven, d_bias);
+        self.add_rows(d_driven, d_bias);
         if C::APART {
-            add_rows(d_gates, d_state_bias);
+            self.add_rows(d_gates, d_state_bias);
         }
     }
 
-    /// Writes the gradient of a group's inputs.
-    pub(super) fn input_gradient(&self, samples: usize, group: &[f32], d_input: &mut [f32], write: Write) {
-        let wx = Matrix::new(self.weights[0], self.inputs, self.width()).transposed();
+    fn add_rows(&self, rows: &[f32], sums: &mut [f32]) {
+        self.path.vectorize(
+            #[inline(always)]
+            || {
+                for row in rows.chunks_exact(sums.len()) {
+                    sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
+                }
+            },
+        );
+    }
+
+    /// Writes the gradient of a group's inputs; `back` is `wx` transposed.
+    pub(super) fn input_gradient(
+        &self,
+        samples: usize,
+        (group, back): (&[f32], &[f32]),
+        d_input: &mut [f32],
+        write: Write,
+    ) {
         let (_, d_driven) = self.gradients(samples, group);
-        matmul(Matrix::new(d_driven, samples * self.steps, self.width()), wx, d_input, write);
+        self.product(d_driven, back, [samples * self.steps, self.width(), self.inputs], d_input, write);
     }
 }
 
-fn add_rows(rows: &[f32], sums: &mut [f32]) {
-    for row in rows.chunks_exact(sums.len()) {
-        sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
-    }
-}
-
-fn transposed(matrix: &[f32], rows: usize, columns: usize) -> Vec<f32> {
-    (0..rows * columns).map(|i| matrix[i % rows * columns + i / rows]).collect()
+/// `[…, columns]` → `[columns, …]`.
+pub(super) fn transposed(matrix: &[f32], columns: usize) -> Vec<f32> {
+    (0..columns).flat_map(|column| matrix.iter().skip(column).step_by(columns).copied()).collect()
 }
