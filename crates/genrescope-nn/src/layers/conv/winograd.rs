@@ -86,15 +86,10 @@ impl Winograd {
         output: &mut [f32],
     ) {
         let last = self.rows() - 1;
-        for (row, y) in output.chunks_exact_mut(width).enumerate() {
-            let weight = |product: usize| POINTS.get(product).map_or(0.0, |point| point.powi(row as i32));
-            let mut weights: [f32; PRODUCTS] = std::array::from_fn(weight);
-            weights[PRODUCTS - 1] = f32::from(u8::from(row == last));
-            path.vectorize(
-                #[inline(always)]
-                || in_blocks!(width, output_block(products, stride, &weights, y)),
-            );
-        }
+        path.vectorize(
+            #[inline(always)]
+            || in_blocks!(width, output_block((products, stride), last, (&mut *output, width))),
+        );
     }
 
     /// `A`: the rows of an output gradient, `source_stride` apart (the last group may have fewer of them) → six rows.
@@ -144,19 +139,32 @@ fn input_block<const W: usize>(first: usize, input: &[f32], width: usize, u: &mu
 #[inline(always)]
 fn output_block<const W: usize>(
     first: usize,
-    products: &[f32],
-    stride: usize,
-    weights: &[f32; PRODUCTS],
-    output: &mut [f32],
+    (products, stride): (&[f32], usize),
+    last: usize,
+    (output, width): (&mut [f32], usize),
 ) {
-    let mut sum = [0.0; W];
-    for (product, weight) in weights.iter().enumerate() {
-        let m = block::<_, W>(products, product * stride + first);
-        for x in 0..W {
-            sum[x] += weight * m[x];
-        }
+    let m0 = block::<_, W>(products, first);
+    let m1 = block::<_, W>(products, stride + first);
+    let m2 = block::<_, W>(products, 2 * stride + first);
+    let m3 = block::<_, W>(products, 3 * stride + first);
+    let m4 = block::<_, W>(products, 4 * stride + first);
+    let m5 = block::<_, W>(products, 5 * stride + first);
+    let mut y = [[0.0; W]; 5];
+    for x in 0..W {
+        let (even, odd) = (m1[x] + m2[x], m1[x] - m2[x]);
+        let (even2, odd2) = (m3[x] + m4[x], m3[x] - m4[x]);
+        y[0][x] = m0[x] + even + even2;
+        y[1][x] = odd + 2.0 * odd2;
+        y[2][x] = even + 4.0 * even2;
+        y[3][x] = odd + 8.0 * odd2;
+        y[4][x] = even + 16.0 * even2;
     }
-    *block_mut::<_, W>(output, first) = sum;
+    for x in 0..W {
+        y[last][x] += m5[x];
+    }
+    for (row, y) in output.chunks_exact_mut(width).zip(y) {
+        *block_mut::<_, W>(row, first) = y;
+    }
 }
 
 /// A row that is not there is empty, and zero.

@@ -1,18 +1,117 @@
-//! Loops of the way back.
+//! Loops of the way back, shaped as those of [`forward`](super::forward).
 
-use super::forward::gather;
 use super::{Epilogue, Means, Pooled, SHUT};
 use crate::blocks::{block, block_mut, in_blocks};
 use crate::layers::PoolKind;
 
-/// `dy · factor` where the mask holds `place`, 0 elsewhere; all of it without a mask.
-#[inline(always)]
-fn open(dy: &[f32], mask: &[u8], place: u8, factor: f32, row: &mut [f32]) {
-    if mask.is_empty() {
-        return row.iter_mut().zip(dy).for_each(|(open, dy)| *open = dy * factor);
+/// Gradients of one pooled row and the places in the windows that they go to.
+pub(super) struct Routes {
+    dy: Vec<f32>,
+    place: Vec<f32>,
+}
+
+impl Routes {
+    pub(super) fn new(row: usize) -> Self {
+        Self { dy: vec![0.0; row], place: vec![0.0; row] }
     }
-    for ((open, dy), mask) in row.iter_mut().zip(dy).zip(mask) {
-        *open = if *mask == place { dy * factor } else { 0.0 };
+
+    /// Reads one pooled row.
+    #[inline(always)]
+    pub(super) fn read(&mut self, e: &Epilogue, pooled: Pooled) {
+        let factor = e.passed();
+        if pooled.dy.is_empty() {
+            return self.dy.fill(0.0);
+        }
+        self.dy.iter_mut().zip(pooled.dy).for_each(|(to, dy)| *to = dy * factor);
+        if pooled.mask.is_empty() {
+            self.place.fill(0.0);
+        }
+        self.place.iter_mut().zip(pooled.mask).for_each(|(place, mask)| *place = f32::from(*mask));
+    }
+
+    /// The numbers of one row of `z`, at `number` and its neighbours in their windows.
+    #[inline(always)]
+    pub(super) fn spread(&self, e: &Epilogue, number: usize, dz: &mut [f32]) {
+        for b in 0..e.size[1] {
+            let place = if e.kind == PoolKind::Max { number + b } else { 0 };
+            in_blocks!(e.channels(), route(e, self, place, &mut dz[b * e.channels()..]));
+        }
+        dz[self.dy.len() * e.size[1]..].fill(0.0);
+    }
+
+    /// [`Routes::spread`] through ReLU and the affine step.
+    #[inline(always)]
+    pub(super) fn spread_behind(
+        &self,
+        e: &Epilogue,
+        number: usize,
+        z: &[f32],
+        means: &Means,
+        dz: &mut [f32],
+    ) {
+        for b in 0..e.size[1] {
+            let place = if e.kind == PoolKind::Max { number + b } else { 0 };
+            let from = b * e.channels();
+            in_blocks!(e.channels(), route_behind(e, self, place, &z[from..], means, &mut dz[from..]));
+        }
+        let covered = self.dy.len() * e.size[1];
+        in_blocks!(e.channels(), nothing_behind(e, &z[covered..], means, &mut dz[covered..]));
+    }
+}
+
+#[inline(always)]
+fn route<const W: usize>(first: usize, e: &Epilogue, routes: &Routes, place: usize, dz: &mut [f32]) {
+    let (channels, place) = (e.channels(), place as f32);
+    let rows = routes.dy.chunks_exact(channels).zip(routes.place.chunks_exact(channels));
+    for (at, (dy, places)) in (first..).step_by(e.stride()).zip(rows) {
+        let (dy, places) = (block::<_, W>(dy, first), block::<_, W>(places, first));
+        let mut open = [0.0; W];
+        for c in 0..W {
+            open[c] = if places[c] == place { dy[c] } else { 0.0 };
+        }
+        *block_mut::<_, W>(dz, at) = open;
+    }
+}
+
+/// `factor · (dy − offset − (z − mean) · along)`, `dy` being 0 where ReLU was shut.
+#[inline(always)]
+fn route_behind<const W: usize>(
+    first: usize,
+    e: &Epilogue,
+    routes: &Routes,
+    place: usize,
+    z: &[f32],
+    means: &Means,
+    dz: &mut [f32],
+) {
+    let (channels, place, floor) = (e.channels(), place as f32, e.floor_behind());
+    let (offset, along) = (*block::<_, W>(means.offset, first), *block::<_, W>(means.along, first));
+    let [mean, factor, shift] = e.row.block::<W>(first);
+    let rows = routes.dy.chunks_exact(channels).zip(routes.place.chunks_exact(channels));
+    for (at, (dy, places)) in (first..).step_by(e.stride()).zip(rows) {
+        let (dy, places) = (block::<_, W>(dy, first), block::<_, W>(places, first));
+        let (x, mut d) = (block::<_, W>(z, at), [0.0; W]);
+        for c in 0..W {
+            let centred = x[c] - mean[c];
+            let here = if places[c] == place { dy[c] } else { 0.0 };
+            let open = if centred * factor[c] + shift[c] > floor { here } else { 0.0 };
+            d[c] = factor[c] * (open - offset[c] - centred * along[c]);
+        }
+        *block_mut::<_, W>(dz, at) = d;
+    }
+}
+
+/// [`route_behind`] for numbers in no window.
+#[inline(always)]
+fn nothing_behind<const W: usize>(first: usize, e: &Epilogue, z: &[f32], means: &Means, dz: &mut [f32]) {
+    let (offset, along) = (*block::<_, W>(means.offset, first), *block::<_, W>(means.along, first));
+    let [mean, factor, _] = e.row.block::<W>(first);
+    for at in (first..dz.len()).step_by(e.channels()) {
+        let (x, mut d) = (block::<_, W>(z, at), [0.0; W]);
+        for c in 0..W {
+            d[c] = -factor[c] * (offset[c] + (x[c] - mean[c]) * along[c]);
+        }
+        *block_mut::<_, W>(dz, at) = d;
     }
 }
 
@@ -39,24 +138,11 @@ impl RowSums {
         }
     }
 
-    /// Adds a row of means; `z` starts at the windows' first row, `rows` are two to work in.
+    /// Adds a row of means; `z` starts at the windows' first row.
     #[inline(always)]
-    pub(super) fn add_means(&mut self, e: &Epilogue, z: &[f32], pooled: Pooled, [dy, x]: [&mut [f32]; 2]) {
-        open(pooled.dy, pooled.mask, 0, e.passed(), dy);
-        let (channels, stride, floor) = (e.channels(), e.size[1] * e.channels(), e.floor());
-        for number in 0..e.size[0] * e.size[1] {
-            let corner = (number / e.size[1] * e.bands + number % e.size[1]) * channels;
-            in_blocks!(channels, gather(&z[corner..], stride, channels, x));
-            let constants = e.row.mean.iter().zip(e.row.factor.iter().zip(&e.row.shift));
-            let sums = self.sum.iter_mut().zip(&mut self.product);
-            for (((dy, x), (mean, (factor, shift))), (sum, product)) in
-                dy.iter().zip(&*x).zip(constants).zip(sums)
-            {
-                let centred = x - mean;
-                let dy = if centred * factor + shift > floor { *dy } else { 0.0 };
-                *sum += dy;
-                *product += dy * centred;
-            }
+    pub(super) fn add_means(&mut self, e: &Epilogue, z: &[f32], routes: &Routes) {
+        for number in 0..e.windows() {
+            in_blocks!(e.channels(), add_behind(e, &z[e.corner(number)..], routes, self));
         }
     }
 
@@ -71,64 +157,23 @@ impl RowSums {
     }
 }
 
-/// Row `t` of the gradient behind ReLU: the pooled gradient where it goes, 0 elsewhere. `rows` are two to work in.
 #[inline(always)]
-pub(super) fn spread(
-    e: &Epilogue,
-    t: usize,
-    z: Option<&[f32]>,
-    pooled: Pooled,
-    [row, x]: [&mut [f32]; 2],
-    dz: &mut [f32],
-) {
-    let (channels, [high, wide]) = (e.channels(), e.size);
-    let at = t / high * row.len()..(t / high + 1) * row.len();
-    let Some(dy) = pooled.dy.get(at.clone()) else { return dz.fill(0.0) };
-    let mask = pooled.mask.get(at).unwrap_or_default();
-    for b in 0..wide {
-        let place = if e.kind == PoolKind::Max { (t % high * wide + b) as u8 } else { 0 };
-        open(dy, mask, place, e.passed(), row);
-        if let Some(z) = z.filter(|_| e.relu && e.kind == PoolKind::Average) {
-            in_blocks!(channels, gather(&z[b * channels..], wide * channels, channels, x));
-            shut(e, x, row);
-        }
-        in_blocks!(channels, scatter(row, channels, wide * channels, &mut dz[b * channels..]));
-    }
-    dz[row.len() * wide..].fill(0.0);
-}
-
-/// Zero where ReLU was shut.
-#[inline(always)]
-fn shut(e: &Epilogue, x: &[f32], row: &mut [f32]) {
-    let constants = e.row.mean.iter().zip(e.row.factor.iter().zip(&e.row.shift));
-    for ((dy, x), (mean, (factor, shift))) in row.iter_mut().zip(x).zip(constants) {
-        *dy = if (x - mean) * factor + shift > 0.0 { *dy } else { 0.0 };
-    }
-}
-
-/// Blocks of channels side by side → `stride` apart.
-#[inline(always)]
-fn scatter<const W: usize>(first: usize, row: &[f32], channels: usize, stride: usize, target: &mut [f32]) {
-    for (place, source) in row.chunks_exact(channels).enumerate() {
-        *block_mut::<_, W>(target, place * stride + first) = *block::<_, W>(source, first);
-    }
-}
-
-/// `factor · (dy − offset − (z − mean) · along)` in place of `dy`.
-#[inline(always)]
-pub(super) fn normalise<const W: usize>(
-    first: usize,
-    e: &Epilogue,
-    z: &[f32],
-    means: &Means,
-    dz: &mut [f32],
-) {
-    let (offset, along) = (*block::<_, W>(means.offset, first), *block::<_, W>(means.along, first));
-    let [mean, factor] = [&e.row.mean, &e.row.factor].map(|values| *block::<_, W>(values, first));
-    for at in (first..dz.len()).step_by(e.channels()) {
-        let (x, dy) = (block::<_, W>(z, at), block_mut::<_, W>(dz, at));
+fn add_behind<const W: usize>(first: usize, e: &Epilogue, z: &[f32], routes: &Routes, sums: &mut RowSums) {
+    let (channels, floor) = (e.channels(), e.floor_behind());
+    let [mean, factor, shift] = e.row.block::<W>(first);
+    let gradients = routes.dy.chunks_exact(channels).zip(routes.place.chunks_exact(channels));
+    let sums = sums.sum.chunks_exact_mut(channels).zip(sums.product.chunks_exact_mut(channels));
+    for (at, ((dy, place), (sum, product))) in (first..).step_by(e.stride()).zip(gradients.zip(sums)) {
+        let (dy, place) = (block::<_, W>(dy, first), block::<_, W>(place, first));
+        let (sum, product) = (block_mut::<_, W>(sum, first), block_mut::<_, W>(product, first));
+        let (x, mut open, mut by) = (block::<_, W>(z, at), *sum, *product);
         for c in 0..W {
-            dy[c] = factor[c] * (dy[c] - offset[c] - (x[c] - mean[c]) * along[c]);
+            let centred = x[c] - mean[c];
+            let here = if place[c] == 0.0 { dy[c] } else { 0.0 };
+            let d = if centred * factor[c] + shift[c] > floor { here } else { 0.0 };
+            open[c] += d;
+            by[c] += d * centred;
         }
+        (*sum, *product) = (open, by);
     }
 }

@@ -1,10 +1,13 @@
-//! Loops of the way forward: whole pooled rows at once, number after number of their windows. Straight lines from loads
-//! to stores over rows become vector code; bytes beside floats inside blocks of channels do not.
+//! Loops of the way forward. They go straight from loads to stores over blocks of channels or over whole rows, floats
+//! among floats and bytes apart: so they become vector code.
 
 use super::{Affine, Drop, Epilogue, SHUT};
 use crate::blocks::{block, block_mut, in_blocks};
 use crate::layers::PoolKind;
 use crate::random::keeps;
+
+/// Added to a small whole number it leaves it in the low bits.
+const PLACES: f32 = 8_388_608.0;
 
 /// `max((x − mean) · factor + shift, floor)` over one row, in place.
 #[inline(always)]
@@ -15,74 +18,123 @@ pub(super) fn affine(constants: &Affine, floor: f32, row: &mut [f32]) {
     }
 }
 
-/// One row of windows: maxima or means behind affine step and ReLU. `z` starts at the windows' first row; `values` and
-/// `chosen` are rows to work in, the latter kept where it is not empty, as is the place of the maxima.
+/// One row of windows: maxima or means behind affine step and ReLU. `z` starts at the windows' first row; `z` at the maxima and their places are kept where there is room for them.
 #[inline(always)]
 pub(super) fn pool(
     e: &Epilogue,
     z: &[f32],
-    values: &mut [f32],
+    work: &mut Work,
     output: &mut [f32],
     (mask, chosen): (&mut [u8], &mut [f32]),
 ) {
-    let ([high, wide], channels) = (e.size, e.channels());
-    let share = 1.0 / (high * wide) as f32;
-    in_blocks!(channels, gather(z, wide * channels, channels, output));
-    if !chosen.is_empty() {
-        chosen.copy_from_slice(output);
-    }
-    affine(&e.row, e.floor(), output);
-    mask.fill(0);
-    if e.kind == PoolKind::Average && high * wide > 1 {
-        output.iter_mut().for_each(|y| *y *= share);
-    }
-    for number in 1..high * wide {
-        let corner = (number / wide * e.bands + number % wide) * channels;
-        in_blocks!(channels, gather(&z[corner..], wide * channels, channels, values));
-        if !chosen.is_empty() {
-            choose(&e.row, e.floor(), values, output, chosen);
+    match e.kind {
+        PoolKind::Average => {
+            output.fill(0.0);
+            for number in 0..e.windows() {
+                in_blocks!(e.channels(), add_share(e, &z[e.corner(number)..], output));
+            }
+            mask.fill(0);
         }
-        affine(&e.row, e.floor(), values);
-        match e.kind {
-            PoolKind::Max => larger(number as u8, values, output, mask),
-            PoolKind::Average => output.iter_mut().zip(&*values).for_each(|(y, x)| *y += x * share),
+        PoolKind::Max => {
+            for number in (0..e.windows()).step_by(4) {
+                let numbers = std::array::from_fn(|i| (number + i).min(e.windows() - 1));
+                if number == 0 {
+                    in_blocks!(e.channels(), largest(e, numbers, z, output, &mut work.place));
+                } else {
+                    in_blocks!(e.channels(), largest(e, numbers, z, &mut work.best, &mut work.now));
+                    work.take_over(output);
+                }
+            }
+            for (mask, place) in mask.iter_mut().zip(&work.place) {
+                *mask = (*place + PLACES).to_bits() as u8;
+            }
+            in_blocks!(e.channels(), turn_back(e, output));
+            if !chosen.is_empty() {
+                chosen.copy_from_slice(output);
+            }
+            affine(&e.row, e.floor(), output);
         }
     }
 }
 
-/// Blocks of channels `stride` apart in `z` → side by side.
+/// Rows to work in.
+pub(super) struct Work {
+    place: Vec<f32>,
+    best: Vec<f32>,
+    now: Vec<f32>,
+}
+
+impl Work {
+    pub(super) fn new(row: usize) -> Self {
+        Self { place: vec![0.0; row], best: vec![0.0; row], now: vec![0.0; row] }
+    }
+
+    /// Takes what is larger over into `best`, and its place.
+    #[inline(always)]
+    fn take_over(&mut self, best: &mut [f32]) {
+        let found = self.best.iter().zip(&self.now);
+        for ((place, old), (best, now)) in self.place.iter_mut().zip(&*best).zip(found) {
+            *place = if best > old { *now } else { *place };
+        }
+        best.iter_mut().zip(&self.best).for_each(|(best, found)| *best = best.max(*found));
+    }
+}
+
+/// The largest of four numbers of each window times the sign of the affine step's factor, which is the largest behind
+/// that step, and the first place where it stands.
 #[inline(always)]
-pub(super) fn gather<const W: usize>(
+fn largest<const W: usize>(
     first: usize,
+    e: &Epilogue,
+    numbers: [usize; 4],
     z: &[f32],
-    stride: usize,
-    channels: usize,
-    row: &mut [f32],
+    best: &mut [f32],
+    place: &mut [f32],
 ) {
-    for (place, target) in row.chunks_exact_mut(channels).enumerate() {
-        *block_mut::<_, W>(target, first) = *block::<_, W>(z, place * stride + first);
+    let (channels, sign) = (e.channels(), *block::<_, W>(&e.sign, first));
+    let [a, b, c, d] =
+        [e.corner(numbers[0]), e.corner(numbers[1]), e.corner(numbers[2]), e.corner(numbers[3])];
+    let places = [numbers[0] as f32, numbers[1] as f32, numbers[2] as f32, numbers[3] as f32];
+    let rows = best.chunks_exact_mut(channels).zip(place.chunks_exact_mut(channels));
+    for (at, (best, place)) in (first..).step_by(e.stride()).zip(rows) {
+        let (xa, xb) = (block::<_, W>(z, at + a), block::<_, W>(z, at + b));
+        let (xc, xd) = (block::<_, W>(z, at + c), block::<_, W>(z, at + d));
+        let (mut most, mut here) = ([0.0; W], [0.0; W]);
+        for i in 0..W {
+            most[i] = (xa[i] * sign[i]).max(xb[i] * sign[i]).max((xc[i] * sign[i]).max(xd[i] * sign[i]));
+        }
+        for i in 0..W {
+            let behind = if xc[i] * sign[i] == most[i] { places[2] } else { places[3] };
+            let behind = if xb[i] * sign[i] == most[i] { places[1] } else { behind };
+            here[i] = if xa[i] * sign[i] == most[i] { places[0] } else { behind };
+        }
+        *block_mut::<_, W>(best, first) = most;
+        *block_mut::<_, W>(place, first) = here;
     }
 }
 
-/// Takes `x` over where it is larger than what was chosen before.
+/// From [`largest`]'s numbers to those of `z`.
 #[inline(always)]
-fn choose(constants: &Affine, floor: f32, x: &[f32], best: &[f32], chosen: &mut [f32]) {
-    let factors = constants.mean.iter().zip(&constants.factor).zip(&constants.shift);
-    for (((x, best), chosen), ((mean, factor), shift)) in x.iter().zip(best).zip(chosen).zip(factors) {
-        let value = ((x - mean) * factor + shift).max(floor);
-        *chosen = if value > *best { *x } else { *chosen };
+fn turn_back<const W: usize>(first: usize, e: &Epilogue, row: &mut [f32]) {
+    let sign = *block::<_, W>(&e.sign, first);
+    for row in row.chunks_exact_mut(e.channels()) {
+        let row = block_mut::<_, W>(row, first);
+        for c in 0..W {
+            row[c] *= sign[c];
+        }
     }
 }
 
-/// Takes a value over where it is larger than the best before it, and its number.
+/// Adds the share of one number of each window, behind affine step and ReLU.
 #[inline(always)]
-fn larger(number: u8, values: &[f32], best: &mut [f32], mask: &mut [u8]) {
-    if mask.is_empty() {
-        return best.iter_mut().zip(values).for_each(|(best, value)| *best = best.max(*value));
-    }
-    for ((value, best), mask) in values.iter().zip(best).zip(mask) {
-        *mask = if *value > *best { number } else { *mask };
-        *best = best.max(*value);
+fn add_share<const W: usize>(first: usize, e: &Epilogue, z: &[f32], row: &mut [f32]) {
+    let (floor, share) = (e.floor(), 1.0 / e.windows() as f32);
+    let [mean, factor, shift] = e.row.block::<W>(first);
+    for (at, row) in (first..).step_by(e.stride()).zip(row.chunks_exact_mut(e.channels())) {
+        let (x, sum) = (block::<_, W>(z, at), block_mut::<_, W>(row, first));
+        for c in 0..W {
+            sum[c] += share * ((x[c] - mean[c]) * factor[c] + shift[c]).max(floor);
+        }
     }
 }
 

@@ -6,10 +6,10 @@
 mod backward;
 mod forward;
 
-use crate::blocks::in_blocks;
+use crate::blocks::block;
 use crate::kernels::Path;
 use crate::layers::PoolKind;
-use backward::RowSums;
+use backward::{Routes, RowSums};
 use std::ops::Range;
 
 /// The byte of what passes no gradient on.
@@ -27,6 +27,13 @@ impl Affine {
     /// A bias alone.
     pub(super) fn shifting(bias: &[f32]) -> Self {
         Self { mean: vec![0.0; bias.len()], factor: vec![1.0; bias.len()], shift: bias.to_vec() }
+    }
+
+    /// `[mean, factor, shift]` of a block of channels.
+    #[inline(always)]
+    fn block<const W: usize>(&self, first: usize) -> [[f32; W]; 3] {
+        let Self { mean, factor, shift } = self;
+        [*block(mean, first), *block(factor, first), *block(shift, first)]
     }
 
     /// The same for `pixels` pixels side by side.
@@ -62,6 +69,8 @@ pub(super) struct Epilogue {
     pub(super) dropout: Option<Drop>,
     /// The affine step of a whole pooled row.
     row: Affine,
+    /// Of each channel's factor.
+    sign: Vec<f32>,
     channels: usize,
 }
 
@@ -82,10 +91,11 @@ pub(super) struct Pooled<'a> {
 }
 
 impl Pooled<'_> {
+    /// A part of them; nothing behind the last window.
     fn rows(&self, at: Range<usize>) -> Self {
         let Self { dy, mask, chosen } = self;
         Self {
-            dy: &dy[at.clone()],
+            dy: dy.get(at.clone()).unwrap_or_default(),
             mask: mask.get(at.clone()).unwrap_or_default(),
             chosen: chosen.get(at).unwrap_or_default(),
         }
@@ -108,11 +118,32 @@ impl Epilogue {
         dropout: Option<Drop>,
     ) -> Self {
         let row = affine.repeated(bands / size[1]);
-        Self { path, relu, kind, size, bands, dropout, row, channels: affine.mean.len() }
+        let sign = affine.factor.iter().map(|factor| if *factor < 0.0 { -1.0 } else { 1.0 }).collect();
+        Self { path, relu, kind, size, bands, dropout, row, sign, channels: affine.mean.len() }
     }
 
     fn channels(&self) -> usize {
         self.channels
+    }
+
+    /// From a window's first number to the next window's.
+    fn stride(&self) -> usize {
+        self.size[1] * self.channels
+    }
+
+    /// Numbers of a window.
+    fn windows(&self) -> usize {
+        self.size[0] * self.size[1]
+    }
+
+    /// Where number `number` of the first window stands.
+    fn corner(&self, number: usize) -> usize {
+        (number / self.size[1] * self.bands + number % self.size[1]) * self.channels
+    }
+
+    /// What a number behind the affine step must exceed to pass a gradient on; for maxima the mask says it all.
+    fn floor_behind(&self) -> f32 {
+        if self.kind == PoolKind::Average { self.floor() } else { f32::NEG_INFINITY }
     }
 
     /// Numbers of a row of windows in `z`.
@@ -133,7 +164,7 @@ impl Epilogue {
     /// Whole windows of rows `z` → rows of `output`; `index` counts the numbers of the batch before them.
     pub(super) fn forward(&self, z: &[f32], output: &mut [f32], index: usize, kept: Kept) {
         let row = self.row.mean.len();
-        let mut values = vec![0.0; row];
+        let mut work = forward::Work::new(row);
         let Kept { mask, chosen } = kept;
         let (mut mask, mut chosen) = (mask.chunks_mut(row), chosen.chunks_mut(row));
         let windows = output.chunks_exact_mut(row).zip(z.chunks_exact(self.window_rows()));
@@ -142,7 +173,7 @@ impl Epilogue {
             self.path.vectorize(
                 #[inline(always)]
                 || {
-                    forward::pool(self, z, &mut values, output, (&mut *mask, chosen));
+                    forward::pool(self, z, &mut work, output, (&mut *mask, chosen));
                     forward::finish(self, output, mask, index + number * row);
                 },
             );
@@ -179,13 +210,13 @@ impl Epilogue {
     /// The same for means, from rows of `z` that begin with those of window row `first`.
     pub(super) fn add_sums(&self, first: usize, z: &[f32], pooled: Pooled, sums: &mut [f32]) {
         let row = self.row.mean.len();
-        let (mut gathered, mut dy, mut x) = (RowSums::new(row), vec![0.0; row], vec![0.0; row]);
+        let (mut gathered, mut routes) = (RowSums::new(row), Routes::new(row));
         self.path.vectorize(
             #[inline(always)]
             || {
                 for (number, z) in (first..).zip(z.chunks_exact(self.window_rows())) {
-                    let pooled = pooled.rows(number * row..(number + 1) * row);
-                    gathered.add_means(self, z, pooled, [&mut dy, &mut x]);
+                    routes.read(self, pooled.rows(number * row..(number + 1) * row));
+                    gathered.add_means(self, z, &routes);
                 }
             },
         );
@@ -202,20 +233,23 @@ impl Epilogue {
         means: &Means,
         (dz, stride): (&mut [f32], usize),
     ) {
-        let width = self.bands * self.channels;
-        let [mut row, mut x] = [vec![0.0; self.row.mean.len()], vec![0.0; self.row.mean.len()]];
-        let first = rows.start;
-        for (t, dz) in rows.zip(dz.chunks_mut(stride)) {
-            let (dz, z) = (&mut dz[..width], z.get((t - first) * width..(t - first + 1) * width));
-            self.path.vectorize(
-                #[inline(always)]
-                || {
-                    backward::spread(self, t, z, pooled, [&mut row, &mut x], dz);
-                    if let Some(z) = z {
-                        in_blocks!(self.channels, backward::normalise(self, z, means, dz));
+        let (width, row, high) = (self.bands * self.channels, self.row.mean.len(), self.size[0]);
+        let (mut routes, first) = (Routes::new(row), rows.start);
+        self.path.vectorize(
+            #[inline(always)]
+            || {
+                for (t, dz) in rows.zip(dz.chunks_mut(stride)) {
+                    let (window, number) = (t / high, t % high * self.size[1]);
+                    if t == first || number == 0 {
+                        routes.read(self, pooled.rows(window * row..(window + 1) * row));
                     }
-                },
-            );
-        }
+                    let dz = &mut dz[..width];
+                    match z.get((t - first) * width..(t - first + 1) * width) {
+                        Some(z) => routes.spread_behind(self, number, z, means, dz),
+                        None => routes.spread(self, number, dz),
+                    }
+                }
+            },
+        );
     }
 }
