@@ -130,6 +130,8 @@ struct Staged {
     written: Written,
     draft: PathBuf,
     entries: usize,
+    /// Where the last entry begins.
+    last_entry: u64,
 }
 
 impl Written {
@@ -152,11 +154,15 @@ impl Staged {
             .map_err(|error| cannot_write(&self.written.place, &error))
     }
 
-    /// On a full disk, what is finished is at its place all the same, with `closing` where that fits.
+    /// On a full disk, what is finished is at its place all the same; the last entry makes room for `closing`.
     fn keep_what_is_whole(&mut self, closing: &str) {
         if self.entries > 0 {
             self.written.cut_to_whole();
-            drop(self.written.write(closing));
+            if self.written.write(closing).is_err() {
+                self.written.whole_bytes = self.last_entry;
+                self.written.cut_to_whole();
+                drop(self.written.write(closing));
+            }
             drop(self.publish());
         }
     }
@@ -177,7 +183,12 @@ impl Sink {
         draft.push(format!(".{}.part", std::process::id()));
         let draft = PathBuf::from(draft);
         let file = create(&draft)?;
-        Ok(Self::Staged(Staged { written: Written { place, file, whole_bytes: 0 }, draft, entries: 0 }))
+        Ok(Self::Staged(Staged {
+            written: Written { place, file, whole_bytes: 0 },
+            draft,
+            entries: 0,
+            last_entry: 0,
+        }))
     }
 
     fn write(&mut self, text: &str) -> Result<()> {
@@ -193,26 +204,18 @@ impl Sink {
 
     /// Writes one input's part; `closing` is what a whole file ends with.
     fn write_entry(&mut self, text: &str, closing: &str) -> Result<()> {
-        let written = self.write(text);
-        if let Self::Staged(staged) = self {
-            match written {
-                Ok(()) => staged.entries += 1,
-                Err(_) => staged.keep_what_is_whole(closing),
-            }
-        }
-        written
+        let Self::Staged(staged) = self else { return self.write(text) };
+        let start = staged.written.whole_bytes;
+        staged.written.write(text).inspect_err(|_| staged.keep_what_is_whole(closing))?;
+        staged.entries += 1;
+        staged.last_entry = start;
+        Ok(())
     }
 
     fn finish(&mut self, closing: &str) -> Result<()> {
-        let written = self.write(closing);
-        match self {
-            Self::Staged(staged) if written.is_ok() => staged.publish(),
-            Self::Staged(staged) => {
-                staged.keep_what_is_whole("");
-                written
-            }
-            _ => written,
-        }
+        let Self::Staged(staged) = self else { return self.write(closing) };
+        staged.written.write(closing).inspect_err(|_| staged.keep_what_is_whole(closing))?;
+        staged.publish()
     }
 }
 

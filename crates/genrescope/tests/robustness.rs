@@ -312,6 +312,13 @@ fn a_wav_whose_recorder_was_cut_off_is_read_to_its_end() {
 }
 
 #[test]
+fn a_wav_that_was_written_into_a_pipe_ends_where_it_ends() {
+    let bytes = wav_with(&[(4, &[255; 4]), (40, &[255; 4])]);
+    let (samples, warnings) = decode(bytes).unwrap();
+    assert_eq!((samples.len(), warnings), (4000, vec![]));
+}
+
+#[test]
 fn junk_and_a_large_tag_before_the_first_mp3_frame_do_not_hide_it() {
     let mp3 = std::fs::read(recording("stereo_44100.mp3")).unwrap();
     let whole = decode(mp3.clone()).unwrap().0;

@@ -239,7 +239,7 @@ impl Decoder {
                 Err(Fault::DecodeError(_) | Fault::Unsupported(_)) if errors < MAX_READ_ERRORS => errors += 1,
                 Err(fault) => {
                     // From a pipe, Matroska always ends so, whole or not.
-                    let usual = self.piped && self.track.is_indexed() && self.track.said_s().is_some();
+                    let usual = self.piped && self.track.is_indexed() || self.track.has_open_end();
                     let missing = self.missing_end(if usual { ROUNDING_S } else { MISSING_END_S });
                     self.damage.cut_short = missing.or_else(|| (!usual).then(|| fault.to_string()));
                     return Ok(None);

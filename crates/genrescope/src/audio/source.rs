@@ -57,12 +57,13 @@ impl Source {
     /// # Errors
     /// Of reading the first bytes.
     pub(super) fn new(source: Box<dyn MediaSource>) -> Result<Self> {
-        let file_bytes = source.byte_len();
+        let mut file_bytes = source.byte_len();
         let (mut rest, mut head) = opened(source)?;
         let index_last = head.get(4..8) == Some(b"ftyp") || head.starts_with(b"caff");
         if index_last && !rest.get_ref().is_seekable() {
             let mut bytes = head;
             rest.take(MAX_HELD_BYTES).read_to_end(&mut bytes)?;
+            file_bytes = Some(bytes.len() as u64);
             (rest, head) = opened(Box::new(Cursor::new(bytes)))?;
         }
         if head.starts_with(ogg::MAGIC) {

@@ -5,7 +5,9 @@ use std::sync::OnceLock;
 use symphonia::core::codecs::audio::well_known::{CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3, CODEC_ID_OPUS};
 use symphonia::core::codecs::audio::{AudioCodecId, AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
 use symphonia::core::codecs::registry::CodecRegistry;
-use symphonia::core::formats::well_known::{FORMAT_ID_ADTS, FORMAT_ID_ISOMP4, FORMAT_ID_MKV, FORMAT_ID_OGG};
+use symphonia::core::formats::well_known::{
+    FORMAT_ID_ADTS, FORMAT_ID_ISOMP4, FORMAT_ID_MKV, FORMAT_ID_OGG, FORMAT_ID_WAVE,
+};
 use symphonia::core::formats::{FormatReader, TrackType};
 use symphonia::core::packet::Packet;
 use symphonia::core::units::TimeBase;
@@ -34,6 +36,8 @@ pub(super) struct PlayedTrack {
     exact: bool,
     /// The demuxer stops at damage, and can be sent behind it by the file's index.
     indexed: bool,
+    /// The header says no length, as when it was written into a pipe: the end of the bytes is the end.
+    open_end: bool,
     /// Length by the header, s; not where it is an estimate, as for an MPEG stream without an encoder's tag.
     said_s: Option<f64>,
     /// Length of the last packet that could be decoded.
@@ -100,6 +104,7 @@ impl PlayedTrack {
             elementary,
             exact: format == FORMAT_ID_ISOMP4,
             indexed: format == FORMAT_ID_MKV,
+            open_end: said.is_none() && matches!(format, FORMAT_ID_MKV | FORMAT_ID_WAVE),
             said_s: said
                 .filter(|_| !elementary || track.padding.is_some())
                 .map(|(ticks, base)| ticks * tick_s(base)),
@@ -116,6 +121,11 @@ impl PlayedTrack {
     /// Whether the container can be read from behind a damaged spot: by Matroska's index.
     pub(super) fn is_indexed(&self) -> bool {
         self.indexed
+    }
+
+    /// Whether the file does not say where it ends.
+    pub(super) fn has_open_end(&self) -> bool {
+        self.open_end
     }
 
     /// `start_s` is where the first packet should stand, if that is known.
