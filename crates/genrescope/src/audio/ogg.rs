@@ -62,7 +62,7 @@ const REMAINDERS: [u32; 256] = {
     while byte < 256 {
         let (mut sum, mut bit) = ((byte as u32) << 24, 0);
         while bit < 8 {
-            sum = sum << 1 ^ (sum >> 31) * 0x04c1_1db7;
+            sum = (sum << 1) ^ ((sum >> 31) * 0x04c1_1db7);
             bit += 1;
         }
         table[byte] = sum;
