@@ -1,7 +1,7 @@
 //! Judgements → stdout or a file, in one of the report formats, as they come.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -59,7 +59,16 @@ impl Report {
     pub(crate) fn add(&mut self, entry: &Entry) -> Result<()> {
         let text = self.written(entry);
         self.entries += 1;
-        self.sink.write(&text)
+        self.sink.write_entry(&text, self.closing())
+    }
+
+    /// What a whole output ends with.
+    fn closing(&self) -> &'static str {
+        match (self.style.format, self.entries) {
+            (Format::Json, 0) => "]\n",
+            (Format::Json, _) => "\n]\n",
+            _ => "",
+        }
     }
 
     fn written(&self, entry: &Entry) -> String {
@@ -79,13 +88,8 @@ impl Report {
 
     /// Completes the output; a file is at its place only now, and whole.
     pub(crate) fn finish(mut self) -> Result<()> {
-        let closing = match (self.style.format, self.entries) {
-            (Format::Json, 0) => "]\n",
-            (Format::Json, _) => "\n]\n",
-            _ => "",
-        };
-        self.sink.write(closing)?;
-        self.sink.finish()
+        let closing = self.closing();
+        self.sink.finish(closing)
     }
 }
 
@@ -110,15 +114,58 @@ fn layout(style: &Style, sink: &Sink) -> Layout {
 enum Sink {
     Stdout(BufWriter<io::Stdout>),
     /// Written in place, entry by entry: JSON lines, devices, pipes.
-    InPlace(PathBuf, File),
+    InPlace(Written),
     /// Written beside its place and moved there when it is whole.
     Staged(Staged),
 }
 
-struct Staged {
+/// A file, and how much of it is whole.
+struct Written {
     place: PathBuf,
+    file: File,
+    whole_bytes: u64,
+}
+
+struct Staged {
+    written: Written,
     draft: PathBuf,
-    file: BufWriter<File>,
+    entries: usize,
+    /// Where the last entry begins.
+    last_entry: u64,
+}
+
+impl Written {
+    fn write(&mut self, text: &str) -> Result<()> {
+        self.file.write_all(text.as_bytes()).map_err(|error| cannot_write(&self.place, &error))?;
+        self.whole_bytes += text.len() as u64;
+        Ok(())
+    }
+
+    /// Takes back what could be written only in part; devices and pipes cannot.
+    fn cut_to_whole(&mut self) {
+        let cut = self.file.set_len(self.whole_bytes);
+        drop(cut.and_then(|()| self.file.seek(SeekFrom::Start(self.whole_bytes))));
+    }
+}
+
+impl Staged {
+    fn publish(&mut self) -> Result<()> {
+        fs::rename(&self.draft, &self.written.place)
+            .map_err(|error| cannot_write(&self.written.place, &error))
+    }
+
+    /// On a full disk, what is finished is at its place all the same; the last entry makes room for `closing`.
+    fn keep_what_is_whole(&mut self, closing: &str) {
+        if self.entries > 0 {
+            self.written.cut_to_whole();
+            if self.written.write(closing).is_err() {
+                self.written.whole_bytes = self.last_entry;
+                self.written.cut_to_whole();
+                drop(self.written.write(closing));
+            }
+            drop(self.publish());
+        }
+    }
 }
 
 impl Sink {
@@ -127,36 +174,48 @@ impl Sink {
         // A link stays a link: what it points to is replaced.
         let place = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let special = fs::metadata(&place).is_ok_and(|metadata| !metadata.is_file());
+        let create = |at: &Path| File::create(at).map_err(|error| cannot_write(&place, &error));
         if special || format == Format::Jsonl {
-            let file = File::create(&place).with_context(|| cannot_write(&place))?;
-            return Ok(Self::InPlace(place, file));
+            let file = create(&place)?;
+            return Ok(Self::InPlace(Written { place, file, whole_bytes: 0 }));
         }
         let mut draft = place.clone().into_os_string();
         draft.push(format!(".{}.part", std::process::id()));
         let draft = PathBuf::from(draft);
-        let file = BufWriter::new(File::create(&draft).with_context(|| cannot_write(&place))?);
-        Ok(Self::Staged(Staged { place, draft, file }))
+        let file = create(&draft)?;
+        Ok(Self::Staged(Staged {
+            written: Written { place, file, whole_bytes: 0 },
+            draft,
+            entries: 0,
+            last_entry: 0,
+        }))
     }
 
     fn write(&mut self, text: &str) -> Result<()> {
-        let bytes = text.as_bytes();
         match self {
             Self::Stdout(stdout) => {
-                stdout.write_all(bytes).and_then(|()| stdout.flush()).context("standard output")
+                let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+                written.context("standard output")
             }
-            Self::InPlace(place, file) => file.write_all(bytes).with_context(|| cannot_write(place)),
-            Self::Staged(staged) => staged.file.write_all(bytes).with_context(|| cannot_write(&staged.place)),
+            Self::InPlace(written) => written.write(text).inspect_err(|_| written.cut_to_whole()),
+            Self::Staged(staged) => staged.written.write(text),
         }
     }
 
-    fn finish(self) -> Result<()> {
-        match self {
-            Self::Staged(mut staged) => {
-                let moved = staged.file.flush().and_then(|()| fs::rename(&staged.draft, &staged.place));
-                moved.with_context(|| cannot_write(&staged.place))
-            }
-            _ => Ok(()),
-        }
+    /// Writes one input's part; `closing` is what a whole file ends with.
+    fn write_entry(&mut self, text: &str, closing: &str) -> Result<()> {
+        let Self::Staged(staged) = self else { return self.write(text) };
+        let start = staged.written.whole_bytes;
+        staged.written.write(text).inspect_err(|_| staged.keep_what_is_whole(closing))?;
+        staged.entries += 1;
+        staged.last_entry = start;
+        Ok(())
+    }
+
+    fn finish(&mut self, closing: &str) -> Result<()> {
+        let Self::Staged(staged) = self else { return self.write(closing) };
+        staged.written.write(closing).inspect_err(|_| staged.keep_what_is_whole(closing))?;
+        staged.publish()
     }
 }
 
@@ -167,8 +226,11 @@ impl Drop for Staged {
     }
 }
 
-fn cannot_write(place: &Path) -> String {
-    format!("{}: cannot be written", place.display())
+/// An error with its remedy; what is finished by then stays in the file.
+fn cannot_write(place: &Path, error: &io::Error) -> anyhow::Error {
+    let what = format!("{error}; make room or allow it there, or write elsewhere");
+    anyhow::Error::new(io::Error::new(error.kind(), what))
+        .context(format!("{}: cannot be written", place.display()))
 }
 
 /// The whole output of a command that has only one.

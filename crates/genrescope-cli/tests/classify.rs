@@ -161,6 +161,121 @@ fn a_full_disk_is_a_clear_error() {
     let (_, stderr, code) = ran(&mut stage.classify(&["song.wav", "--format", "csv", "-o", "/dev/full"]));
     assert_eq!(code, 2);
     assert!(stderr.contains("/dev/full: cannot be written: No space left"), "{stderr}");
+    assert!(stderr.contains("make room"), "{stderr}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn on_a_disk_that_fills_up_what_is_finished_is_there_and_whole() {
+    let stage = Stage::new();
+    for number in 0..9 {
+        stage.song(&format!("music/{number}.wav"), 9.0);
+    }
+    let bytes = |format| ran(&mut stage.classify(&["music", "--timeline", "--format", format])).0;
+    for format in ["json", "jsonl", "csv", "text"] {
+        let whole = bytes(format);
+        let room = (whole.len() / 2).div_ceil(1024);
+        let limited = format!("trap '' XFSZ; ulimit -f {room}; exec \"$0\" \"$@\"");
+        let output = std::process::Command::new("bash")
+            .args(["-c", &limited])
+            .arg(program())
+            .args([
+                "classify",
+                "music",
+                "--model",
+                "model.safetensors",
+                "--timeline",
+                "--format",
+                format,
+                "-o",
+                "out",
+            ])
+            .current_dir(stage.path("."))
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(stderr.contains("out: cannot be written: File too large"), "{stderr}");
+        let kept = std::fs::read_to_string(stage.path("out")).unwrap();
+        let kept = match format {
+            "json" => kept.strip_suffix("\n]\n").unwrap_or_else(|| panic!("{room} kB: {kept}")),
+            _ => &kept,
+        };
+        assert!(kept.len() > whole.len() / 6 && whole.starts_with(kept), "{format}: {kept}");
+        assert!(format == "json" || kept.ends_with('\n'), "{format}: {kept}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_named_pipe_is_read_like_a_file() {
+    let stage = Stage::new();
+    let song = std::fs::read(stage.song("song.wav", 6.0)).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(stage.path("pipe.wav")).status().unwrap();
+    assert!(made.success());
+    let (pipe, mut named) = (stage.path("pipe.wav"), stage.classify(&["pipe.wav", "--format", "csv"]));
+    let writer = std::thread::spawn(move || std::fs::write(pipe, song).unwrap());
+    let (piped, _, code) = ran(&mut named);
+    writer.join().unwrap();
+    assert_eq!(code, 0);
+    let (named, _, _) = ran(&mut stage.classify(&["song.wav", "--format", "csv"]));
+    assert_eq!(piped.replace("pipe.wav", "song.wav"), named);
+}
+
+#[cfg(unix)]
+#[test]
+fn ten_bad_files_among_hundreds_are_ten_records_and_the_rest_goes_on() {
+    let stage = Stage::new();
+    let song = stage.song("song.wav", 0.5);
+    std::fs::create_dir(stage.path("music")).unwrap();
+    for number in 0..500 {
+        let path = stage.path(&format!("music/{number:03}.wav"));
+        match number % 50 {
+            7 => std::fs::write(path, [0x55; 4096]).unwrap(),
+            _ => std::os::unix::fs::symlink(&song, path).unwrap(),
+        }
+    }
+    let (stdout, stderr, code) = ran(&mut stage.classify(&["music", "--format", "json", "-q"]));
+    let records = records(&stdout);
+    let bad: Vec<&Value> = records.iter().filter(|record| record["error"].is_object()).collect();
+    assert_eq!((records.len(), bad.len(), stderr.lines().count(), code), (500, 10, 10, 1));
+    assert!(bad.iter().all(|record| record["path"].as_str().unwrap().ends_with("7.wav")));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_folder_without_permission_is_named_and_the_rest_goes_on() {
+    use std::os::unix::fs::PermissionsExt;
+    let stage = Stage::new();
+    stage.song("music/a.wav", 3.5);
+    stage.song("music/locked/b.wav", 3.5);
+    let locked = |mode| {
+        let permissions = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(stage.path("music/locked"), permissions).unwrap();
+    };
+    locked(0o000);
+    std::fs::set_permissions(stage.path("."), std::fs::Permissions::from_mode(0o755)).unwrap();
+    // Nobody locks root out: then somebody else looks.
+    let is_root = std::fs::read_dir(stage.path("music/locked")).is_ok();
+    let mut command = match is_root {
+        true => std::process::Command::new("setpriv"),
+        false => std::process::Command::new(program()),
+    };
+    if is_root {
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(program());
+    }
+    let arguments = ["classify", "music", "--model", "model.safetensors", "--format", "json"];
+    let output = command.args(arguments).current_dir(stage.path(".")).output();
+    locked(0o755);
+    let Ok(output) = output.map_err(|error| println!("SKIPPED: setpriv: {error}")) else { return };
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    if stderr.contains("setpriv: ") {
+        return println!("SKIPPED: another user cannot run the program: {stderr}");
+    }
+    let records = records(&String::from_utf8(output.stdout).unwrap());
+    assert_eq!((records.len(), output.status.code()), (2, Some(1)), "{stderr}");
+    assert_eq!((&records[1]["path"], &records[1]["error"]["kind"]), (&"music/locked".into(), &"io".into()));
+    assert!(stderr.contains("music/locked: permission denied; allow"), "{stderr}");
 }
 
 #[test]

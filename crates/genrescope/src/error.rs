@@ -76,7 +76,7 @@ impl Error {
             std::io::ErrorKind::PermissionDenied => {
                 (ErrorKind::Io, "permission denied; allow your user to read or write it".into())
             }
-            _ => (ErrorKind::Io, source.to_string()),
+            _ => (ErrorKind::Io, format!("{source}; check the path and its disk")),
         };
         Self::new(kind, format!("{place}: {what}")).with_source(source)
     }

@@ -109,6 +109,40 @@ fn he_aac_is_its_core_with_a_warning() {
     }
 }
 
+/// An mp4 atom.
+fn atom(name: &[u8; 4], body: &[u8]) -> Vec<u8> {
+    [&(body.len() as u32 + 8).to_be_bytes(), &name[..], body].concat()
+}
+
+#[test]
+fn the_gapless_tag_of_itunes_stands_in_for_an_edit_list() {
+    let mut bytes = fs::read(recording("stereo_44100.m4a")).unwrap();
+    let (expected, _) = decode_all(open(&recording("stereo_44100.m4a"))).unwrap();
+    for name in [b"edts", b"udta"] {
+        let place = bytes.windows(4).position(|bytes| bytes == name).unwrap();
+        bytes[place..][..4].copy_from_slice(b"free");
+    }
+    let samples = 2 * SAMPLES;
+    let numbers = format!(" 00000000 00000400 00000000 {samples:016X} 00000000 00000000");
+    let tag = [
+        atom(b"mean", b"\0\0\0\0com.apple.iTunes"),
+        atom(b"name", b"\0\0\0\0iTunSMPB"),
+        atom(b"data", &[&[0, 0, 0, 1, 0, 0, 0, 0], numbers.as_bytes()].concat()),
+    ];
+    let list = atom(b"ilst", &atom(b"----", &tag.concat()));
+    let tags = atom(b"udta", &atom(b"meta", &[&[0; 4], &list[..]].concat()));
+    let movie = bytes.windows(4).position(|bytes| bytes == b"moov").unwrap() - 4; // the last atom
+    let folder = TempFolder::new();
+    let untagged = decode_all(open(&folder.file("untagged.m4a", &bytes))).unwrap().0;
+    let length = (bytes.len() - movie + tags.len()) as u32;
+    bytes[movie..][..4].copy_from_slice(&length.to_be_bytes());
+    bytes.extend(tags);
+    let (found, warnings) = decode_all(open(&folder.file("tagged.m4a", &bytes))).unwrap();
+    assert_eq!(warnings, Vec::<String>::new());
+    assert!(untagged.len() > found.len() + 512);
+    assert_all_close(&found, &expected, 1e-6, 0.0);
+}
+
 #[test]
 fn flac_is_lossless() {
     let decoded = Waveform::decode(&recording("mono_22050.flac"), RATE_HZ).unwrap();
@@ -224,4 +258,22 @@ fn listing_reports_what_is_not_there_and_takes_a_named_file_as_it_is() {
     assert_refused(missing.remove(0), ErrorKind::NotFound, "gone");
     let named = folder.file("song.without-ending", b"");
     assert_eq!(audio_files(&named).into_iter().map(Result::unwrap).collect::<Vec<_>>(), [named]);
+}
+
+#[cfg(unix)]
+#[test]
+fn links_that_lead_nowhere_are_named_with_a_remedy() {
+    let folder = TempFolder::new();
+    let link = |to: &str, name: &str| std::os::unix::fs::symlink(to, folder.path().join(name)).unwrap();
+    link("b.wav", "a.wav");
+    link("a.wav", "b.wav");
+    link("nowhere", "c.wav");
+    let mut listed = audio_files(folder.path());
+    assert_eq!(listed.len(), 3);
+    assert_refused(
+        listed.remove(2),
+        ErrorKind::NotFound,
+        "c.wav: there is no such file or folder; check the path",
+    );
+    assert_refused(listed.remove(0), ErrorKind::Io, "a.wav: Too many levels of symbolic links");
 }

@@ -70,7 +70,7 @@ fn a_json_record_is_one_line_with_every_field_in_order() {
         r#""scores":[{"genre":"rock","score":0.6875},{"genre":"pop","score":0.25},{"genre":"jazz","score":0.0625}],"#,
         r#""unknown":false,"reason":null,"#,
         r#""segments":[{"start_s":0.0,"end_s":150.0,"genre":"rock","scores":[0.125,0.125,0.75]},"#,
-        r#"{"start_s":150.0,"end_s":160.0,"genre":null,"scores":[]},"#,
+        r#"{"start_s":150.0,"end_s":160.0,"genre":null,"reason":"silence","scores":[]},"#,
         r#"{"start_s":160.0,"end_s":211.4,"genre":"pop","scores":[0.0,0.5,0.5]}],"#,
         r#""genres":["jazz","pop","rock"],"warnings":["a hole"]}"#
     );

@@ -204,6 +204,76 @@ fn sixty_kilobytes_of_zeros_in_a_thirty_second_mp3_cost_no_time() {
     assert!(longest.max().unwrap() > 3 * RATE_HZ as usize);
 }
 
+/// Where the frames of an elementary stream begin.
+fn frames(bytes: &[u8], frame_bytes: impl Fn(&[u8]) -> usize) -> Vec<usize> {
+    let mut frames = vec![0];
+    while let Some(next) =
+        frames.last().map(|&at| at + frame_bytes(&bytes[at..])).filter(|&at| at < bytes.len())
+    {
+        frames.push(next);
+    }
+    frames
+}
+
+#[test]
+fn a_single_lost_frame_is_silent_for_its_length() {
+    let cases = [("stereo_44100.mp3", 144 * 128_000 / 44_100), ("mono_22050.mp2", 144 * 96_000 / 22_050)];
+    for (name, frame_bytes) in cases {
+        let original = std::fs::read(recording(name)).unwrap();
+        let frames = frames(&original, |frame| frame_bytes + usize::from(frame[2] >> 1 & 1));
+        let whole = decode(original.clone()).unwrap().0.len();
+        assert!(frames.len() > 25, "{name}: {frames:?}");
+        for hole in frames[5..frames.len() - 3].windows(2) {
+            let mut bytes = original.clone();
+            bytes[hole[0]..hole[1]].fill(0);
+            let (left, warnings) = decode(bytes).unwrap();
+            assert!(left.len().abs_diff(whole) <= 2, "{name}: {} of {whole} samples", left.len());
+            assert!(warnings[0].contains("in 1 place"), "{name}: {warnings:?}");
+        }
+    }
+}
+
+#[test]
+fn two_lost_frames_of_unequal_length_are_silent_for_about_their_length() {
+    const FRAME_SAMPLES: usize = 1024 / 2;
+    let original = std::fs::read(recording("stereo_44100.aac")).unwrap();
+    let adts = |frame: &[u8]| {
+        usize::from(frame[3] & 3) << 11 | usize::from(frame[4]) << 3 | usize::from(frame[5] >> 5)
+    };
+    let (whole, frames) = (decode(original.clone()).unwrap().0.len(), frames(&original, adts));
+    for hole in frames[5..frames.len() - 3].windows(3) {
+        let mut bytes = original.clone();
+        bytes[hole[0]..hole[2]].fill(0);
+        let left = decode(bytes).unwrap().0.len();
+        assert!(
+            left.abs_diff(whole) <= FRAME_SAMPLES + 2,
+            "{left} of {whole} samples, from byte {}",
+            hole[0]
+        );
+    }
+}
+
+/// Where the pages of an Ogg stream begin.
+fn pages(bytes: &[u8]) -> Vec<usize> {
+    (0..bytes.len()).filter(|&at| bytes[at..].starts_with(b"OggS\0")).collect()
+}
+
+#[test]
+fn an_ogg_whose_first_page_of_audio_is_damaged_goes_on_behind_it() {
+    for name in ["stereo_44100.ogg", "mono_22050.ogg", "mono_48000.opus"] {
+        let mut bytes = std::fs::read(recording(name)).unwrap();
+        let whole = decode(bytes.clone()).unwrap().0;
+        let pages = pages(&bytes);
+        let first = *pages.iter().find(|&&page| bytes[page + 6..page + 14] != [0; 8]).unwrap();
+        bytes[first + 100] ^= 0xff;
+        let (left, warnings) = decode(bytes).unwrap();
+        let block_samples = 2048 / 4; // a decoder gives nothing for half of the first
+        assert!(left.len().abs_diff(whole.len()) <= block_samples, "{name}: {}", left.len());
+        assert!(warnings[0].contains("are damaged, in 1 place"), "{name}: {warnings:?}");
+        assert!(left[..1000].iter().all(|&sample| sample == 0.0), "{name}");
+    }
+}
+
 #[test]
 fn mp3_files_of_other_rates_and_channel_counts_follow_each_other() {
     let parts = ["stereo_44100.mp3", "mono_22050_vbr.mp3", "stereo_44100.mp3"];
@@ -216,10 +286,14 @@ fn mp3_files_of_other_rates_and_channel_counts_follow_each_other() {
 #[test]
 fn a_tag_between_two_mp3_files_is_no_hole() {
     let mp3 = std::fs::read(recording("stereo_44100.mp3")).unwrap();
-    let tag = [b"ID3\x03\0\0\0\x04\0\0".as_slice(), &[0xff; 4 << 14]].concat();
-    let (samples, warnings) = decode([mp3.clone(), tag, mp3].concat()).unwrap();
-    assert!(samples.len().abs_diff(2 * 33_075) < 2 * 1152, "{}", samples.len());
-    assert!(warnings.is_empty(), "{warnings:?}");
+    let id3v2 = [b"ID3\x03\0\0\0\x04\0\0".as_slice(), &[0xff; 4 << 14]].concat();
+    let id3v1 = [b"TAG".as_slice(), &[b' '; 125]].concat();
+    let ape = [b"APETAGEX\xd0\x07\0\0\x00\x10\0\0\x01\0\0\0\0\0\0\xa0".as_slice(), &[0; 8 + 4096]].concat();
+    for tags in [[&id3v1[..], &[]], [&[], &id3v2[..]], [&ape[..], &id3v1[..]], [&id3v1[..], &id3v2[..]]] {
+        let (samples, warnings) = decode([&mp3, tags[0], tags[1], &mp3].concat()).unwrap();
+        assert!(samples.len().abs_diff(2 * 33_075) < 2 * 1152, "{}", samples.len());
+        assert!(warnings.is_empty(), "{warnings:?}");
+    }
 }
 
 #[test]
@@ -236,10 +310,17 @@ fn a_wav_whose_recorder_was_cut_off_is_read_to_its_end() {
 }
 
 #[test]
+fn a_wav_that_was_written_into_a_pipe_ends_where_it_ends() {
+    let bytes = wav_with(&[(4, &[255; 4]), (40, &[255; 4])]);
+    let (samples, warnings) = decode(bytes).unwrap();
+    assert_eq!((samples.len(), warnings), (4000, vec![]));
+}
+
+#[test]
 fn junk_and_a_large_tag_before_the_first_mp3_frame_do_not_hide_it() {
     let mp3 = std::fs::read(recording("stereo_44100.mp3")).unwrap();
     let whole = decode(mp3.clone()).unwrap().0;
-    let tag_bytes = 1 << 20;
+    let tag_bytes = 10 << 20;
     let size =
         [(tag_bytes >> 21) as u8 & 127, (tag_bytes >> 14) as u8 & 127, (tag_bytes >> 7) as u8 & 127, 0];
     let tag = [b"ID3\x04\0\0".as_slice(), &size, &vec![0; tag_bytes]].concat();

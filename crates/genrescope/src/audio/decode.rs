@@ -77,6 +77,7 @@ impl Decoder {
         let mut source = Source::new(source).map_err(|e| unreadable(Fault::IoError(e)))?;
         let edit = Edit::read(&mut source);
         let (counter, piped) = (source.counter(), !source.is_seekable());
+        let start_s = source.begins_damaged().then_some(0.0);
         let stream = MediaSourceStream::new(Box::new(source), Default::default());
         let limit = Limit::Maximum(MAX_TAG_BYTES);
         let tags = MetadataOptions::default().limit_tag_bytes(limit).limit_visual_bytes(limit);
@@ -87,7 +88,7 @@ impl Decoder {
         counter.count(track.is_elementary());
         let damage = Damage { remark: track.remark.clone(), ..Damage::default() };
         Ok(Self {
-            holes: track.holes(),
+            holes: track.holes(start_s),
             container,
             counter,
             piped,
@@ -164,7 +165,7 @@ impl Decoder {
         self.decoded_packets += 1;
         self.losing = false;
         self.holes.decoded(mono.len(), self.track.rate_hz);
-        let (first, end) = self.track.music(packet, mono.len());
+        let (first, end) = self.track.music(packet, mono.len(), self.decoded_s);
         mono.truncate(end);
         mono.drain(..first);
         self.damage.bad_samples += zero_impossible(mono);
@@ -175,7 +176,7 @@ impl Decoder {
     /// A packet that cannot be decoded is lost: gives `false`.
     fn lose_packet(&mut self, packet: &Packet) -> bool {
         let samples = self.track.samples(packet);
-        let (first, end) = self.track.music(packet, samples);
+        let (first, end) = self.track.music(packet, samples, self.decoded_s);
         self.holes.decoded(samples, self.track.rate_hz);
         self.lose((end - first) as u64);
         false
@@ -229,7 +230,7 @@ impl Decoder {
                 },
                 Err(Fault::ResetRequired) => {
                     self.track = PlayedTrack::first(&*self.container, None)?;
-                    self.holes = self.track.holes();
+                    self.holes = self.track.holes(None);
                 }
                 Err(Fault::IoError(e)) if e.kind() != IoKind::UnexpectedEof => {
                     return Err(Error::new(ErrorKind::Io, format!("reading failed: {e}")).with_source(e));
@@ -238,7 +239,7 @@ impl Decoder {
                 Err(Fault::DecodeError(_) | Fault::Unsupported(_)) if errors < MAX_READ_ERRORS => errors += 1,
                 Err(fault) => {
                     // From a pipe, Matroska always ends so, whole or not.
-                    let usual = self.piped && self.track.is_indexed() && self.track.said_s().is_some();
+                    let usual = self.piped && self.track.is_indexed() || self.track.has_open_end();
                     let missing = self.missing_end(if usual { ROUNDING_S } else { MISSING_END_S });
                     self.damage.cut_short = missing.or_else(|| (!usual).then(|| fault.to_string()));
                     return Ok(None);

@@ -1,6 +1,8 @@
-//! What of an mp4's audio is music, by its edit list: an encoder's samples at both ends are not.
+//! What of an mp4's audio is music, by its edit list or iTunes's tag: an encoder's samples at both ends are not.
 //!
-//! ISO/IEC 14496-12: `moov/trak/edts/elst`, with `moov/mvhd` and `moov/trak/mdia/mdhd` for the time scales.
+//! ISO/IEC 14496-12: `moov/trak/edts/elst`, with `moov/mvhd` and `moov/trak/mdia/mdhd` for the time scales. iTunes
+//! writes `iTunSMPB` among the tags (`moov/udta/meta/ilst/----`): numbers in hexadecimal, of which the second is the
+//! samples before the music, the third those behind it, the fourth the length of the music.
 
 use std::io::{Read, Seek, SeekFrom};
 
@@ -45,9 +47,16 @@ impl Edit {
                 handler.and_then(|handler| handler.get(8..12)) == Some(b"soun")
             })?;
         let (rate, media_ticks) = time_scale(find(find(sound, b"mdia")?, b"mdhd")?)?;
-        let (ticks, start_ticks) = only_edit(find(find(sound, b"edts")?, b"elst")?)?;
-        let (start_s, length_s) = (start_ticks as f64 / rate, ticks as f64 / movie_rate);
-        let behind_s = media_ticks as f64 / rate - start_s - length_s;
+        let media_s = media_ticks as f64 / rate;
+        let listed = find(sound, b"edts").and_then(|edits| find(edits, b"elst")).and_then(only_edit);
+        let listed = listed.map(|(ticks, start)| (start as f64 / rate, ticks as f64 / movie_rate));
+        let tagged = || itunes_edit(movie).map(|(start, length)| (start as f64 / rate, length as f64 / rate));
+        let (start_s, length_s) = listed.filter(|(start_s, _)| *start_s > 0.0).or_else(tagged).or(listed)?;
+        Self::checked(start_s, length_s, media_s - start_s - length_s)
+    }
+
+    /// Without what is not plausible.
+    fn checked(start_s: f64, length_s: f64, behind_s: f64) -> Option<Self> {
         let plausible = |trim_s: f64| (0.0..=LONGEST_TRIM_S).contains(&trim_s);
         let length_s = Some(length_s).filter(|&length_s| length_s > 0.0 && plausible(behind_s));
         plausible(start_s).then_some(Self { start_s, length_s })
@@ -111,6 +120,18 @@ fn only_edit(list: &[u8]) -> Option<(u64, u64)> {
     });
     let only = edits.next()?;
     (count == 1 && edits.next().is_none()).then_some(only)
+}
+
+/// Start and length in samples by iTunes's tag.
+fn itunes_edit(movie: &[u8]) -> Option<(u64, u64)> {
+    let tags = find(find(movie, b"udta")?, b"meta")?.get(4..)?;
+    let own = atoms(find(tags, b"ilst")?).filter(|(name, _)| name == b"----").map(|(_, tag)| tag);
+    let named = |tag: &&[u8]| find(tag, b"name").is_some_and(|name| name.get(4..) == Some(b"iTunSMPB"));
+    let text = own.filter(named).find_map(|tag| find(tag, b"data"))?.get(8..)?;
+    let text = std::str::from_utf8(text).ok()?;
+    let mut numbers = text.split_whitespace().skip(1).map(|number| u64::from_str_radix(number, 16));
+    let (start, _behind, length) = (numbers.next()?.ok()?, numbers.next()?.ok()?, numbers.next()?.ok()?);
+    Some((start, length))
 }
 
 fn number(bytes: &[u8]) -> u32 {

@@ -1,4 +1,4 @@
-//! Mends the lengths in the header of a wav, aiff or Matroska file, before anybody trusts them.
+//! Mends the lengths in the header of a wav, aiff, caf or Matroska file, before anybody trusts them.
 //!
 //! In RIFF, RF64 and BW64 (EBU Tech 3306, ITU-R BS.2088) say 0xffffffff and keep the true length in a chunk of their own;
 //! recorders that were cut off leave 0; edited files contradict themselves. What is said of the whole file is ignored,
@@ -15,8 +15,26 @@ pub(super) fn mend(head: &mut [u8], file_bytes: Option<u64>) -> bool {
         return mend_matroska(head, file_bytes).unwrap_or(false);
     }
     mend_riff(head, file_bytes);
+    mend_caf(head, file_bytes);
     mend_aiff(head, file_bytes);
     false
+}
+
+/// A CAF may say -1 for "to the end of the file".
+fn mend_caf(head: &mut [u8], file_bytes: Option<u64>) {
+    let Some(file_bytes) = file_bytes.filter(|_| head.starts_with(b"caff")) else { return };
+    let mut chunk = 8;
+    while let Some(header) = head.get_mut(chunk..chunk + 12) {
+        let (name, length) = header.split_at_mut(4);
+        let said = length.iter().fold(0, |sum, &byte| sum << 8 | u64::from(byte));
+        if name == b"data" {
+            if said == u64::MAX {
+                length.copy_from_slice(&file_bytes.saturating_sub(chunk as u64 + 12).to_be_bytes());
+            }
+            return;
+        }
+        chunk = chunk.saturating_add(12).saturating_add(said as usize);
+    }
 }
 
 /// An AIFF that was cut off has as many samples as there are.
@@ -153,6 +171,21 @@ mod tests {
         assert_eq!(head, file(92, 70));
         mend(&mut head, Some(1000));
         assert_eq!(head, file(92, 70));
+    }
+
+    #[test]
+    fn a_caf_of_unknown_length_goes_to_the_end() {
+        let file = |length: &[u8; 8]| {
+            [&b"caff\0\x01\0\0desc\0\0\0\0\0\0\0\x02xxdata"[..], length, &[0; 20]].concat()
+        };
+        for (said, mended) in
+            [([255; 8], [0, 0, 0, 0, 0, 0, 0, 20]), ([0, 0, 0, 0, 0, 0, 0, 7], [0, 0, 0, 0, 0, 0, 0, 7])]
+        {
+            let mut head = file(&said);
+            let bytes = head.len() as u64;
+            mend(&mut head, Some(bytes));
+            assert_eq!(head, file(&mended));
+        }
     }
 
     #[test]

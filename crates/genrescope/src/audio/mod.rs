@@ -2,7 +2,8 @@
 //!
 //! *Takes* wav (RF64 too), aiff, caf, flac, alac, mp1, mp2, mp3, aac (m4a, adts), vorbis and opus (ogg, webm, matroska)
 //! and adpcm of any sample rate and channel count, from a file or from a reader that cannot seek; the content decides
-//! the format, never the name. *Gives* mono `f32` blocks ([`AudioStream`]) or a whole
+//! the format, never the name; what an encoder put before and behind the music is cut off where the file says how much.
+//! *Gives* mono `f32` blocks ([`AudioStream`]) or a whole
 //! [`Waveform`], resampled to the rate asked for. *Decides* what damage means: what is lost becomes silence of its
 //! length, impossible samples become 0, both with a warning. *Never* trusts a header: every claim meets a limit below,
 //! and nothing is allocated by it.
@@ -14,10 +15,12 @@ mod edit_list;
 mod files;
 mod header;
 mod holes;
+mod ogg;
 mod opus;
 mod resample;
 mod source;
 mod stream;
+mod tags;
 mod track;
 mod waveform;
 

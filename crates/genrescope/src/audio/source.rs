@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use symphonia::core::io::MediaSource;
 
-use super::{MAX_HELD_BYTES, header};
+use super::tags::{self, TAG_BYTES};
+use super::{MAX_HELD_BYTES, header, ogg};
 
 /// Bytes that are read in advance, to look at the header.
 const HEAD_BYTES: usize = 8192;
 /// Bytes handed over at once while they are counted: the demuxer is never further ahead of its packets than this.
-pub(super) const STEP_BYTES: usize = 256;
+pub(super) const STEP_BYTES: usize = 64;
 const BUFFER_BYTES: usize = 64 * 1024;
 
 type Buffered = BufReader<Box<dyn MediaSource>>;
@@ -23,6 +24,8 @@ pub(super) struct Source {
     rest: Buffered,
     /// Its index is missing: it is read from front to end.
     cut_off: bool,
+    /// A damaged page of Ogg at the beginning is left out.
+    begins_damaged: bool,
     position: u64,
     counter: Counter,
 }
@@ -54,17 +57,22 @@ impl Source {
     /// # Errors
     /// Of reading the first bytes.
     pub(super) fn new(source: Box<dyn MediaSource>) -> Result<Self> {
-        let file_bytes = source.byte_len();
+        let mut file_bytes = source.byte_len();
         let (mut rest, mut head) = opened(source)?;
         let index_last = head.get(4..8) == Some(b"ftyp") || head.starts_with(b"caff");
         if index_last && !rest.get_ref().is_seekable() {
             let mut bytes = head;
             rest.take(MAX_HELD_BYTES).read_to_end(&mut bytes)?;
+            file_bytes = Some(bytes.len() as u64);
             (rest, head) = opened(Box::new(Cursor::new(bytes)))?;
         }
+        if head.starts_with(ogg::MAGIC) {
+            rest.by_ref().take((ogg::HEAD_BYTES - HEAD_BYTES) as u64).read_to_end(&mut head)?;
+        }
         let cut_off = header::mend(&mut head, file_bytes);
+        let begins_damaged = ogg::blank_damaged_pages(&mut head);
         let shared = Shared { counted: AtomicU64::new(0), mode: AtomicU8::new(PROBING) };
-        Ok(Self { head, rest, cut_off, position: 0, counter: Counter(Arc::new(shared)) })
+        Ok(Self { head, rest, cut_off, begins_damaged, position: 0, counter: Counter(Arc::new(shared)) })
     }
 
     pub(super) fn counter(&self) -> Counter {
@@ -76,10 +84,15 @@ impl Source {
         &self.head
     }
 
+    /// Whether what stood at the beginning is damaged and left out.
+    pub(super) fn begins_damaged(&self) -> bool {
+        self.begins_damaged
+    }
+
     fn read_rest(&mut self, buffer: &mut [u8]) -> Result<usize> {
-        if self.counter.mode() == COUNTING {
+        while self.counter.mode() == COUNTING {
             let ahead = self.rest.fill_buf()?;
-            match find_tag(&ahead[..ahead.len().min(STEP_BYTES + TAG_HEADER_BYTES)]) {
+            match tags::find(&ahead[..ahead.len().min(STEP_BYTES + TAG_BYTES)], STEP_BYTES) {
                 Some((0, bytes)) => {
                     std::io::copy(&mut self.rest.by_ref().take(bytes), &mut std::io::sink())?;
                 }
@@ -87,7 +100,7 @@ impl Source {
                     let wanted = before.min(buffer.len());
                     return self.rest.read(&mut buffer[..wanted]);
                 }
-                None => (),
+                None => break,
             }
         }
         self.rest.read(buffer)
@@ -156,22 +169,6 @@ impl MediaSource for Source {
     fn byte_len(&self) -> Option<u64> {
         self.rest.get_ref().byte_len()
     }
-}
-
-const TAG_HEADER_BYTES: usize = 10;
-
-/// The first ID3v2 tag that begins in `bytes`: where, and its length with its header.
-fn find_tag(bytes: &[u8]) -> Option<(usize, u64)> {
-    bytes.windows(TAG_HEADER_BYTES).enumerate().find_map(|(at, header)| match *header {
-        [b'I', b'D', b'3', 2..=4, 0..=0xfe, flags, a @ 0..=127, b @ 0..=127, c @ 0..=127, d @ 0..=127]
-            if flags & 0x0f == 0 =>
-        {
-            let body = [a, b, c, d].into_iter().fold(0, |sum, seven_bits| sum << 7 | u64::from(seven_bits));
-            let footer = if flags & 0x10 == 0 { 0 } else { TAG_HEADER_BYTES as u64 };
-            Some((at, TAG_HEADER_BYTES as u64 + body + footer))
-        }
-        _ => None,
-    })
 }
 
 #[cfg(test)]

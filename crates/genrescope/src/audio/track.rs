@@ -5,7 +5,9 @@ use std::sync::OnceLock;
 use symphonia::core::codecs::audio::well_known::{CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3, CODEC_ID_OPUS};
 use symphonia::core::codecs::audio::{AudioCodecId, AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
 use symphonia::core::codecs::registry::CodecRegistry;
-use symphonia::core::formats::well_known::{FORMAT_ID_ADTS, FORMAT_ID_ISOMP4, FORMAT_ID_MKV, FORMAT_ID_OGG};
+use symphonia::core::formats::well_known::{
+    FORMAT_ID_ADTS, FORMAT_ID_ISOMP4, FORMAT_ID_MKV, FORMAT_ID_OGG, FORMAT_ID_WAVE,
+};
 use symphonia::core::formats::{FormatReader, TrackType};
 use symphonia::core::packet::Packet;
 use symphonia::core::units::TimeBase;
@@ -34,6 +36,8 @@ pub(super) struct PlayedTrack {
     exact: bool,
     /// The demuxer stops at damage, and can be sent behind it by the file's index.
     indexed: bool,
+    /// The header says no length, as when it was written into a pipe: the end of the bytes is the end.
+    open_end: bool,
     /// Length by the header, s; not where it is an estimate, as for an MPEG stream without an encoder's tag.
     said_s: Option<f64>,
     /// Length of the last packet that could be decoded.
@@ -100,6 +104,7 @@ impl PlayedTrack {
             elementary,
             exact: format == FORMAT_ID_ISOMP4,
             indexed: format == FORMAT_ID_MKV,
+            open_end: said.is_none() && matches!(format, FORMAT_ID_MKV | FORMAT_ID_WAVE),
             said_s: said
                 .filter(|_| !elementary || track.padding.is_some())
                 .map(|(ticks, base)| ticks * tick_s(base)),
@@ -118,8 +123,14 @@ impl PlayedTrack {
         self.indexed
     }
 
-    pub(super) fn holes(&self) -> Holes {
-        if self.elementary { Holes::by_bytes() } else { Holes::by_times(self.time_base) }
+    /// Whether the file does not say where it ends.
+    pub(super) fn has_open_end(&self) -> bool {
+        self.open_end
+    }
+
+    /// `start_s` is where the first packet should stand, if that is known.
+    pub(super) fn holes(&self, start_s: Option<f64>) -> Holes {
+        if self.elementary { Holes::by_bytes() } else { Holes::by_times(self.time_base, start_s) }
     }
 
     /// Length that the file claims to have, s.
@@ -179,8 +190,8 @@ impl PlayedTrack {
         base.map_or(ticks, |base| (ticks as f64 * tick_s(base) * f64::from(self.rate_hz)).round() as u64)
     }
 
-    /// Which of a packet's `samples` are music: (first, end).
-    pub(super) fn music(&mut self, packet: &Packet, samples: usize) -> (usize, usize) {
+    /// Which of a packet's `samples` are music, after `played_s` of it: (first, end).
+    pub(super) fn music(&mut self, packet: &Packet, samples: usize, played_s: f64) -> (usize, usize) {
         let early = packet.pts.get().min(0).unsigned_abs();
         let early_samples = self.ticks_to_samples(early) as usize;
         match &mut self.trim {
@@ -188,10 +199,14 @@ impl PlayedTrack {
             Trim::Codec if packet.trim_start.is_zero() => (early_samples.min(samples), samples),
             Trim::Codec => (0, samples),
             Trim::AtMost(left) => {
-                let end = packet.trim_end.get().min(*left);
-                *left -= end;
-                let end = samples.saturating_sub(end as usize);
-                ((packet.trim_start.get() as usize).min(end), end)
+                // By our own time: the demuxer's lacks the frames that are lost.
+                let first = samples.min(packet.trim_start.get() as usize);
+                let end_s = self.said_s.unwrap_or(f64::INFINITY);
+                let room = ((end_s - played_s) * f64::from(self.rate_hz)).round().max(0.0) as usize;
+                let behind = (samples - first).saturating_sub(room);
+                let cut = behind.min(usize::try_from(*left).unwrap_or(usize::MAX));
+                *left -= cut as u64;
+                (first, samples - cut)
             }
             Trim::Edit { drop, keep } => {
                 let first = samples.min(usize::try_from(*drop).unwrap_or(usize::MAX));

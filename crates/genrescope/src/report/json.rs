@@ -45,6 +45,8 @@ struct SegmentRecord<'a> {
     start_s: f64,
     end_s: f64,
     genre: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
     scores: &'a [f32],
 }
 
@@ -97,6 +99,7 @@ fn segment(segment: &Segment) -> SegmentRecord<'_> {
         start_s: rounded_s(segment.start_s),
         end_s: rounded_s(segment.end_s),
         genre: segment.genre.as_deref(),
+        reason: segment.reason.map(|reason| reason.name()),
         scores: &segment.scores,
     }
 }
