@@ -2,7 +2,7 @@
 
 use super::tile::{Tile, for_each_tile};
 use super::tuning::estimate_tuning;
-use super::vector::{LANES, Lanes, larger, vectorize};
+use super::vector::{Lanes, larger};
 use super::Magnitudes;
 
 /// Pitch classes, from C on.
@@ -21,15 +21,15 @@ pub fn chroma_stft(power: &Magnitudes, sample_rate_hz: u32) -> Vec<[f32; CHROMA]
     let tuning = estimate_tuning(power, sample_rate_hz);
     let bank = chroma_filter_bank(sample_rate_hz, 2 * (power.bins - 1), tuning);
     let mut out = Vec::with_capacity(power.frames());
-    for_each_tile(&power.values, power.bins, |tile| bank.apply(tile, |power| power, &mut out));
+    for_each_tile(&power.values, power.bins, |tile| bank.apply(tile, &mut out));
     out
 }
 
 /// Weights that gather the bins of a power spectrum into pitch classes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ChromaFilterBank {
-    /// `[bins]`, from 0 Hz on: the weights of the twelve classes.
-    weights: Vec<[f32; CHROMA]>,
+    /// Of each class, from C on: `[bins]`, from 0 Hz on.
+    weights: [Vec<f32>; CHROMA],
 }
 
 /// The filter bank `librosa.filters.chroma(sr=sample_rate_hz, n_fft=n_fft, tuning=tuning)`; tuning in semitones.
@@ -43,8 +43,8 @@ pub fn chroma_filter_bank(sample_rate_hz: u32, n_fft: usize, tuning: f64) -> Chr
     // 0 Hz is put one and a half octaves below the first bin.
     let place = |bin: usize| if bin == 0 { semitone(1) - 1.5 * classes } else { semitone(bin) };
     let width = |bin: usize| if bin + 1 < n_fft { (place(bin + 1) - place(bin)).max(1.0) } else { 1.0 };
-    let weights = (0..=n_fft / 2).map(|bin| bin_weights(place(bin), width(bin))).collect();
-    ChromaFilterBank { weights }
+    let bins: Vec<_> = (0..=n_fft / 2).map(|bin| bin_weights(place(bin), width(bin))).collect();
+    ChromaFilterBank { weights: std::array::from_fn(|class| bins.iter().map(|bin| bin[class]).collect()) }
 }
 
 /// Bells around each class's semitones, of norm 1, then weighted by octave.
@@ -61,29 +61,15 @@ fn bin_weights(semitone: f64, width: f64) -> [f32; CHROMA] {
 }
 
 impl ChromaFilterBank {
-    /// Weights of each bin for the twelve classes, from C on.
-    pub fn weights(&self) -> &[[f32; CHROMA]] {
-        &self.weights
+    /// Weights of a class, 0 for C, from 0 Hz on.
+    pub fn weights(&self, class: usize) -> &[f32] {
+        &self.weights[class]
     }
 
-    /// Appends the classes of the tile's frames; `power` makes a cell's power.
-    #[inline(always)]
-    pub(super) fn apply(&self, tile: &Tile, power: impl Fn(f32) -> f32, out: &mut Vec<[f32; CHROMA]>) {
-        let mut sums = [[0.0; LANES]; CHROMA];
-        vectorize(
-            #[inline(always)]
-            || {
-                for (row, weights) in tile.rows.iter().zip(&self.weights) {
-                    let row: Lanes = row.map(&power);
-                    for (sum, &weight) in sums.iter_mut().zip(weights) {
-                        for lane in 0..LANES {
-                            sum[lane] += weight * row[lane];
-                        }
-                    }
-                }
-            },
-        );
-        out.extend((0..tile.frames).map(|lane| normalised(sums.map(|class| class[lane]))));
+    /// Appends the classes of a tile of power.
+    pub(super) fn apply(&self, power: &Tile, out: &mut Vec<[f32; CHROMA]>) {
+        let sums: [Lanes; CHROMA] = std::array::from_fn(|class| power.weighted_sum(&self.weights[class]));
+        out.extend((0..power.frames).map(|lane| normalised(sums.map(|class| class[lane]))));
     }
 }
 

@@ -95,7 +95,10 @@ pub fn mel_db(samples: &[f32], padding: Padding) -> Vec<f32> {
     let mut mel = MelPart::default();
     for own in chunks(framing.frames(samples.len())) {
         let magnitudes = stft_of_frames(samples, framing, own).magnitudes();
-        for_each_tile(&magnitudes.values, magnitudes.bins, |tile| mel.add(tile));
+        for_each_tile(&magnitudes.values, magnitudes.bins, |tile| {
+            tile.square();
+            mel.add(tile);
+        });
     }
     mel.db()
 }
@@ -128,19 +131,14 @@ impl Default for MelPart {
 }
 
 impl MelPart {
-    fn add(&mut self, tile: &Tile) {
-        self.bank.apply_to_tile(tile, square, &mut self.bands);
+    fn add(&mut self, power: &Tile) {
+        self.bank.apply_to_tile(power, &mut self.bands);
         self.bands.unload(&mut self.power);
     }
 
     fn db(&self) -> Vec<f32> {
         power_to_db(&self.power, 1.0, LEAST_POWER, Some(TOP_DB))
     }
-}
-
-#[inline(always)]
-fn square(magnitude: f32) -> f32 {
-    magnitude * magnitude
 }
 
 /// Shapes of the spectra so far.
@@ -153,12 +151,14 @@ struct Shapes {
 }
 
 impl Shapes {
-    fn add(&mut self, tile: &Tile) {
+    /// Takes magnitudes, leaves power.
+    fn add(&mut self, tile: &mut Tile) {
         let bin_hz = SAMPLE_RATE_HZ as f32 / (2 * (tile.rows.len() - 1)) as f32;
         let moments = Moments::of(tile, bin_hz);
         tile.keep(&moments.centroid_hz, &mut self.centroid_hz);
         tile.keep(&moments.bandwidth(tile, bin_hz), &mut self.bandwidth_hz);
         tile.keep(&moments.rolloff(tile, bin_hz, ROLL_PERCENT), &mut self.rolloff_hz);
+        tile.square();
         self.mel.add(tile);
     }
 }
@@ -174,14 +174,17 @@ impl Tonal {
     fn listen(&mut self, chunk: &Chunk) {
         let mut power = vec![0.0; chunk.bins()];
         for frame in chunk.magnitudes().chunks_exact(chunk.bins()) {
-            power.iter_mut().zip(frame).for_each(|(power, &magnitude)| *power = square(magnitude));
+            power.iter_mut().zip(frame).for_each(|(power, &magnitude)| *power = magnitude * magnitude);
             piptrack(&power, SAMPLE_RATE_HZ, &mut self.pitches);
         }
     }
 
     fn classify(&mut self, chunk: &Chunk, tuning: f64) {
         let bank = chroma_filter_bank(SAMPLE_RATE_HZ, 2 * (chunk.bins() - 1), tuning);
-        for_each_tile(chunk.magnitudes(), chunk.bins(), |tile| bank.apply(tile, square, &mut self.classes));
+        for_each_tile(chunk.magnitudes(), chunk.bins(), |tile| {
+            tile.square();
+            bank.apply(tile, &mut self.classes);
+        });
     }
 }
 

@@ -3,11 +3,10 @@
 
 use std::ops::Range;
 
-use rustfft::num_complex::Complex;
-
 use super::median::{GROUP, SPAN, WINDOW, medians, reflected};
 use super::stft::{InverseStft, stft_of_frames};
 use super::tile::Tile;
+use super::transform::Planes;
 use super::vector::{LANES, Lanes, larger, vectorize};
 use super::{Framing, Magnitudes, Padding, Stft};
 
@@ -114,7 +113,7 @@ impl Chunk {
 pub(super) struct HarmonicPart {
     inverse: InverseStft,
     masks: Masks,
-    spectrum: Vec<Complex<f32>>,
+    spectrum: Planes,
 }
 
 impl HarmonicPart {
@@ -124,27 +123,33 @@ impl HarmonicPart {
             Padding::Constant => samples,
             Padding::Reflect => frames.saturating_sub(1) * framing.hop_samples,
         };
-        Self { inverse: InverseStft::new(framing, frames, kept), masks: Masks::default(), spectrum: Vec::new() }
+        Self { inverse: InverseStft::new(framing, frames, kept), masks: Masks::default(), spectrum: Planes::default() }
     }
 
     /// Takes the next stretch; gives `take` the samples that are complete with it, and where they begin.
     pub(super) fn add(&mut self, chunk: &Chunk, mut take: impl FnMut(usize, &[f32])) {
         let (view, bins) = (chunk.view(), chunk.bins());
-        self.spectrum.resize(bins, Complex::default());
+        let Planes { re, im } = &mut self.spectrum;
+        re.resize(bins, 0.0);
+        im.resize(bins, 0.0);
         for first in chunk.own.clone().step_by(GROUP) {
             let masks = self.masks.of_group(&view, first);
-            let values = &chunk.stft.values[(first - chunk.held.start) * bins..];
-            let count = GROUP.min(chunk.own.end - first);
-            for (values, mask) in values.chunks_exact(bins).zip(masks.chunks_exact(bins)).take(count) {
-                let masked = self.spectrum.iter_mut().zip(values).zip(mask);
-                vectorize(
-                    #[inline(always)]
-                    || masked.for_each(|((out, value), mask)| *out = value * mask),
-                );
-                self.inverse.add(&mut self.spectrum, &mut take);
+            for frame in first..(first + GROUP).min(chunk.own.end) {
+                let mask = &masks[(frame - first) * bins..][..bins];
+                let cells = (frame - chunk.held.start) * bins..(frame - chunk.held.start + 1) * bins;
+                multiply(&chunk.stft.real[cells.clone()], mask, re);
+                multiply(&chunk.stft.imaginary[cells], mask, im);
+                self.inverse.add(re, im, &mut take);
             }
         }
     }
+}
+
+fn multiply(values: &[f32], mask: &[f32], out: &mut [f32]) {
+    vectorize(
+        #[inline(always)]
+        || out.iter_mut().zip(values).zip(mask).for_each(|((out, value), mask)| *out = value * mask),
+    );
 }
 
 /// Magnitudes of the frames `held` of a signal of `frames` frames.

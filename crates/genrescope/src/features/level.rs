@@ -1,7 +1,7 @@
 //! What the samples of a frame say without a transform: level and zero crossings.
 
 use super::Framing;
-use super::vector::{LANES, vectorize};
+use super::vector::{sum_and_squares, vectorize};
 
 /// Samples as close to 0 as this count as 0, which is positive: `librosa.zero_crossings(threshold=1e-10)`.
 const ZERO: f32 = 1e-10;
@@ -13,7 +13,8 @@ const ZERO: f32 = 1e-10;
 pub fn rms(samples: &[f32], framing: Framing) -> Vec<f32> {
     let of_frame = |frame: usize| {
         let frame = framing.frame(samples, frame);
-        (sum_of_squares(&frame) / frame.len() as f32).sqrt()
+        let [_, squares] = sum_and_squares(&frame);
+        (squares / frame.len() as f32).sqrt()
     };
     (0..framing.frames(samples.len())).map(of_frame).collect()
 }
@@ -35,22 +36,6 @@ pub fn zero_crossing_rate(samples: &[f32], framing: Framing) -> Vec<f32> {
         crossings(inside) as f32 / framing.frame_samples as f32
     };
     (0..framing.frames(samples.len())).map(of_frame).collect()
-}
-
-fn sum_of_squares(samples: &[f32]) -> f32 {
-    let mut sums = [0.0; LANES];
-    vectorize(
-        #[inline(always)]
-        || {
-            let (whole, rest) = samples.as_chunks::<LANES>();
-            for x in whole {
-                for lane in 0..LANES {
-                    sums[lane] += x[lane] * x[lane];
-                }
-            }
-            sums.iter().sum::<f32>() + rest.iter().map(|x| x * x).sum::<f32>()
-        },
-    )
 }
 
 fn crossings(samples: &[f32]) -> u32 {

@@ -6,7 +6,9 @@
 //! middle `k` of `2k` sorted values `a` and `k` sorted values `b`. That makes 30 comparisons a median; a selection
 //! network for each by itself has about 280.
 
-use super::vector::{LANES, Lanes, larger, smaller, vectorize};
+use pulp::{Arch, Simd, WithSimd};
+
+use super::vector::{LANES, Lanes};
 
 /// Length of the window.
 pub(super) const WINDOW: usize = 31;
@@ -15,141 +17,166 @@ pub(super) const GROUP: usize = 16;
 /// Values that they are the medians of.
 pub(super) const SPAN: usize = WINDOW + GROUP - 1;
 
+/// Medians of the windows that begin at the first sixteen of 46 values: `out[i]` is that of `values[i..i + 31]`, for
+/// every lane by itself.
+pub(super) fn medians(values: &[Lanes; SPAN], out: &mut [Lanes; GROUP]) {
+    Arch::new().dispatch(Medians { values, out });
+}
+
+struct Medians<'a> {
+    values: &'a [Lanes; SPAN],
+    out: &'a mut [Lanes; GROUP],
+}
+
+impl WithSimd for Medians<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        for vector in 0..LANES / S::F32_LANES {
+            let network = Network { simd, values: self.values, vector };
+            let found = network.medians();
+            for (row, found) in self.out.iter_mut().zip(found) {
+                S::as_mut_simd_f32s(row).0[vector] = found;
+            }
+        }
+    }
+}
+
+/// The comparisons for one vector of lanes.
+#[derive(Clone, Copy)]
+struct Network<'a, S: Simd> {
+    simd: S,
+    values: &'a [Lanes; SPAN],
+    vector: usize,
+}
+
 /// Compares and exchanges pairs, so that the smaller stands at the first index.
 macro_rules! sort_pairs {
-    ($values:ident: $($low:literal $high:literal),+) => {
+    ($network:ident, $values:ident: $($low:literal $high:literal),+) => {
         $(
             let (low, high) = ($values[$low], $values[$high]);
-            $values[$low] = smaller(low, high);
-            $values[$high] = larger(low, high);
+            $values[$low] = $network.simd.min_f32s(low, high);
+            $values[$high] = $network.simd.max_f32s(low, high);
         )+
     };
 }
 
-/// Medians of the windows that begin at the first sixteen of 46 values: `out[i]` is that of `values[i..i + 31]`, for
-/// every lane by itself.
-pub(super) fn medians(values: &[Lanes; SPAN], out: &mut [Lanes; GROUP]) {
-    vectorize(
-        #[inline(always)]
-        || {
-            for lane in 0..LANES {
-                let of_lane: [f32; SPAN] = std::array::from_fn(
-                    #[inline(always)]
-                    |i| values[i][lane],
-                );
-                let found = medians_of_one(&of_lane);
-                for i in 0..GROUP {
-                    out[i][lane] = found[i];
-                }
-            }
-        },
-    );
+impl<S: Simd> Network<'_, S> {
+    #[inline(always)]
+    fn medians(self) -> [S::f32s; GROUP] {
+        let shared = self.sorted_16(15);
+        let before = self.middle_8(&shared, &self.sorted_8(7));
+        let behind = self.middle_8(&shared, &self.sorted_8(31));
+        join(self.of_eight(0, &before), self.of_eight(8, &behind))
+    }
+
+    /// Medians of the eight windows from `first` on; `shared` are the middle of what they share.
+    #[inline(always)]
+    fn of_eight(self, first: usize, shared: &[S::f32s; 8]) -> [S::f32s; 8] {
+        let before = self.middle_4(shared, &self.sorted_4(first + 3));
+        let behind = self.middle_4(shared, &self.sorted_4(first + 31));
+        join(self.of_four(first, &before), self.of_four(first + 4, &behind))
+    }
+
+    #[inline(always)]
+    fn of_four(self, first: usize, shared: &[S::f32s; 4]) -> [S::f32s; 4] {
+        let before = self.middle_2(shared, &self.sorted_2(self.part(first + 1)));
+        let behind = self.middle_2(shared, &self.sorted_2(self.part(first + 31)));
+        join(self.of_two(first, before), self.of_two(first + 2, behind))
+    }
+
+    #[inline(always)]
+    fn of_two(self, first: usize, [low, high]: [S::f32s; 2]) -> [S::f32s; 2] {
+        let [a, b] = [self.value(first), self.value(first + 31)];
+        let simd = self.simd;
+        [simd.max_f32s(low, simd.min_f32s(high, a)), simd.max_f32s(low, simd.min_f32s(high, b))]
+    }
+
+    #[inline(always)]
+    fn value(self, at: usize) -> S::f32s {
+        S::as_simd_f32s(&self.values[at]).0[self.vector]
+    }
+
+    #[inline(always)]
+    fn part<const N: usize>(self, from: usize) -> [S::f32s; N] {
+        let mut part = [self.simd.splat_f32s(0.0); N];
+        for (i, value) in part.iter_mut().enumerate() {
+            *value = self.value(from + i);
+        }
+        part
+    }
+
+    /// Middle third of sorted values, sorted but for one rise and fall.
+    #[inline(always)]
+    fn middle<const TWICE: usize, const N: usize>(
+        self,
+        a: &[S::f32s; TWICE],
+        b: &[S::f32s; N],
+    ) -> [S::f32s; N] {
+        let mut middle = *b;
+        for i in 0..N {
+            middle[i] = self.simd.max_f32s(a[i], self.simd.min_f32s(a[i + N], b[N - 1 - i]));
+        }
+        middle
+    }
+
+    #[inline(always)]
+    fn middle_8(self, a: &[S::f32s; 16], b: &[S::f32s; 8]) -> [S::f32s; 8] {
+        let mut m = self.middle(a, b);
+        sort_pairs!(self, m: 0 4, 1 5, 2 6, 3 7, 0 2, 1 3, 4 6, 5 7, 0 1, 2 3, 4 5, 6 7);
+        m
+    }
+
+    #[inline(always)]
+    fn middle_4(self, a: &[S::f32s; 8], b: &[S::f32s; 4]) -> [S::f32s; 4] {
+        let mut m = self.middle(a, b);
+        sort_pairs!(self, m: 0 2, 1 3, 0 1, 2 3);
+        m
+    }
+
+    #[inline(always)]
+    fn middle_2(self, a: &[S::f32s; 4], b: &[S::f32s; 2]) -> [S::f32s; 2] {
+        self.sorted_2(self.middle(a, b))
+    }
+
+    #[inline(always)]
+    fn sorted_2(self, mut v: [S::f32s; 2]) -> [S::f32s; 2] {
+        sort_pairs!(self, v: 0 1);
+        v
+    }
+
+    #[inline(always)]
+    fn sorted_4(self, from: usize) -> [S::f32s; 4] {
+        let mut v = self.part(from);
+        sort_pairs!(self, v: 0 2, 1 3, 0 1, 2 3, 1 2);
+        v
+    }
+
+    /// Batcher's odd-even merge sort (1968), as the next one.
+    #[inline(always)]
+    fn sorted_8(self, from: usize) -> [S::f32s; 8] {
+        let mut v = self.part(from);
+        sort_pairs!(self, v: 0 1, 2 3, 4 5, 6 7, 0 2, 1 3, 4 6, 5 7, 1 2, 5 6,
+            0 4, 1 5, 2 6, 3 7, 2 4, 3 5, 1 2, 3 4, 5 6);
+        v
+    }
+
+    #[inline(always)]
+    fn sorted_16(self, from: usize) -> [S::f32s; 16] {
+        let mut v: [S::f32s; 16] = join(self.sorted_8(from), self.sorted_8(from + 8));
+        sort_pairs!(self, v: 0 8, 1 9, 2 10, 3 11, 4 12, 5 13, 6 14, 7 15, 4 8, 5 9, 6 10, 7 11,
+            2 4, 3 5, 6 8, 7 9, 10 12, 11 13, 1 2, 3 4, 5 6, 7 8, 9 10, 11 12, 13 14);
+        v
+    }
 }
 
 #[inline(always)]
-fn medians_of_one(x: &[f32; SPAN]) -> [f32; GROUP] {
-    let shared = sorted_16(part(x, 15));
-    let [a, b] = [of_eight(x, 0, middle_8(&shared, &sorted_8(part(x, 7)))), of_eight(x, 8, middle_8(&shared, &sorted_8(part(x, 31))))];
-    join(a, b)
-}
-
-/// Medians of the eight windows from `first` on; `shared` are the middle of what they share.
-#[inline(always)]
-fn of_eight(x: &[f32; SPAN], first: usize, shared: [f32; 8]) -> [f32; 8] {
-    let before = middle_4(&shared, &sorted_4(part(x, first + 3)));
-    let behind = middle_4(&shared, &sorted_4(part(x, first + 31)));
-    join(of_four(x, first, before), of_four(x, first + 4, behind))
-}
-
-#[inline(always)]
-fn of_four(x: &[f32; SPAN], first: usize, shared: [f32; 4]) -> [f32; 4] {
-    let before = middle_2(&shared, &sorted_2(part(x, first + 1)));
-    let behind = middle_2(&shared, &sorted_2(part(x, first + 31)));
-    join(of_two(x, first, before), of_two(x, first + 2, behind))
-}
-
-#[inline(always)]
-fn of_two(x: &[f32; SPAN], first: usize, [low, high]: [f32; 2]) -> [f32; 2] {
-    let median = |own: f32| larger(low, smaller(high, own));
-    [median(x[first]), median(x[first + 31])]
-}
-
-#[inline(always)]
-fn part<const N: usize>(x: &[f32; SPAN], from: usize) -> [f32; N] {
-    std::array::from_fn(
-        #[inline(always)]
-        |i| x[from + i],
-    )
-}
-
-#[inline(always)]
-fn join<const N: usize, const TWICE: usize>(a: [f32; N], b: [f32; N]) -> [f32; TWICE] {
-    std::array::from_fn(
-        #[inline(always)]
-        |i| if i < N { a[i] } else { b[i - N] },
-    )
-}
-
-/// Middle third of sorted values, sorted but for one rise and fall.
-#[inline(always)]
-fn middle<const TWICE: usize, const N: usize>(a: &[f32; TWICE], b: &[f32; N]) -> [f32; N] {
-    std::array::from_fn(
-        #[inline(always)]
-        |i| larger(a[i], smaller(a[i + N], b[N - 1 - i])),
-    )
-}
-
-#[inline(always)]
-fn middle_8(a: &[f32; 16], b: &[f32; 8]) -> [f32; 8] {
-    let mut m = middle(a, b);
-    sort_pairs!(m: 0 4, 1 5, 2 6, 3 7, 0 2, 1 3, 4 6, 5 7, 0 1, 2 3, 4 5, 6 7);
-    m
-}
-
-#[inline(always)]
-fn middle_4(a: &[f32; 8], b: &[f32; 4]) -> [f32; 4] {
-    let mut m = middle(a, b);
-    sort_pairs!(m: 0 2, 1 3, 0 1, 2 3);
-    m
-}
-
-#[inline(always)]
-fn middle_2(a: &[f32; 4], b: &[f32; 2]) -> [f32; 2] {
-    sorted_2(middle(a, b))
-}
-
-#[inline(always)]
-fn sorted_2([a, b]: [f32; 2]) -> [f32; 2] {
-    [smaller(a, b), larger(a, b)]
-}
-
-#[inline(always)]
-fn sorted_4(mut v: [f32; 4]) -> [f32; 4] {
-    sort_pairs!(v: 0 2, 1 3, 0 1, 2 3, 1 2);
-    v
-}
-
-/// Batcher's odd-even merge sort (1968), as the next one.
-#[inline(always)]
-fn sorted_8(mut v: [f32; 8]) -> [f32; 8] {
-    sort_pairs!(v: 0 1, 2 3, 4 5, 6 7, 0 2, 1 3, 4 6, 5 7, 1 2, 5 6, 0 4, 1 5, 2 6, 3 7, 2 4, 3 5, 1 2, 3 4, 5 6);
-    v
-}
-
-#[inline(always)]
-fn sorted_16(v: [f32; 16]) -> [f32; 16] {
-    let low = sorted_8(std::array::from_fn(
-        #[inline(always)]
-        |i| v[i],
-    ));
-    let high = sorted_8(std::array::from_fn(
-        #[inline(always)]
-        |i| v[8 + i],
-    ));
-    let mut v: [f32; 16] = join(low, high);
-    sort_pairs!(v: 0 8, 1 9, 2 10, 3 11, 4 12, 5 13, 6 14, 7 15, 4 8, 5 9, 6 10, 7 11, 2 4, 3 5, 6 8, 7 9, 10 12, 11 13,
-        1 2, 3 4, 5 6, 7 8, 9 10, 11 12, 13 14);
-    v
+fn join<T: Copy, const N: usize, const TWICE: usize>(a: [T; N], b: [T; N]) -> [T; TWICE] {
+    let mut joined = [a[0]; TWICE];
+    joined[..N].copy_from_slice(&a);
+    joined[N..].copy_from_slice(&b);
+    joined
 }
 
 /// Which of `length` values stands at a position before or behind them: `d c b a | a b c d | d c b a`, again and again

@@ -1,7 +1,6 @@
 //! The mel scale and its filter bank, after Slaney's Auditory Toolbox (1998), as librosa has them by default.
 
-use super::tile::Tile;
-use super::vector::{LANES, vectorize};
+use super::tile::{Tile, weighted_sum};
 
 /// Mels are linear up to this frequency, Hz, and logarithmic above.
 const BREAK_HZ: f64 = 1000.0;
@@ -78,25 +77,12 @@ impl MelFilterBank {
         (filter.first_bin, &filter.weights)
     }
 
-    /// The bands of the tile's frames; `power` makes a cell's power.
-    #[inline(always)]
-    pub(super) fn apply_to_tile(&self, tile: &Tile, power: impl Fn(f32) -> f32, out: &mut Tile) {
-        out.frames = tile.frames;
-        out.rows.resize(self.bands(), [0.0; LANES]);
-        vectorize(
-            #[inline(always)]
-            || {
-                for (filter, band) in self.filters.iter().zip(&mut out.rows) {
-                    let mut sum = [0.0; LANES];
-                    for (row, weight) in tile.rows[filter.first_bin..].iter().zip(&filter.weights) {
-                        for lane in 0..LANES {
-                            sum[lane] += weight * power(row[lane]);
-                        }
-                    }
-                    *band = sum;
-                }
-            },
-        );
+    /// The bands of a tile of power.
+    pub(super) fn apply_to_tile(&self, power: &Tile, out: &mut Tile) {
+        out.frames = power.frames;
+        out.rows.clear();
+        let band = |filter: &Filter| weighted_sum(&power.rows[filter.first_bin..], &filter.weights);
+        out.rows.extend(self.filters.iter().map(band));
     }
 
     /// Appends the bands of one power spectrum to `out`.

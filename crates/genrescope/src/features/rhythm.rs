@@ -1,9 +1,7 @@
 //! Onsets, their periodicity, and the tempo.
 
-use rustfft::num_complex::Complex;
-
 use super::stft::hann_window;
-use super::transform::RealTransform;
+use super::transform::{Planes, RealTransform};
 
 /// Length of the window that a tempo is looked for in, s.
 const WINDOW_S: f64 = 8.0;
@@ -102,7 +100,7 @@ struct Periodicity {
     transform: RealTransform,
     frame: Vec<f32>,
     ones: Vec<f32>,
-    spectrum: Vec<Complex<f32>>,
+    spectrum: Planes,
     /// Squared spectrum of the last window.
     power: Vec<f32>,
     lags: Vec<f32>,
@@ -119,7 +117,7 @@ impl Periodicity {
             frame: vec![0.0; length],
             ones: vec![1.0; length],
             lags: vec![0.0; length],
-            spectrum: vec![Complex::default(); transform.bins()],
+            spectrum: Planes::new(transform.bins()),
             power: vec![0.0; transform.bins()],
             transform,
         }
@@ -133,15 +131,16 @@ impl Periodicity {
             *out = x * w;
             energy += *out * *out;
         }
-        self.transform.forward(&self.frame, &self.ones, &mut self.spectrum);
-        self.power.iter_mut().zip(&self.spectrum).for_each(|(power, value)| *power = value.norm_sqr());
+        let Planes { re, im } = &mut self.spectrum;
+        self.transform.forward(&self.frame, &self.ones, re, im);
+        self.power.iter_mut().zip(re).zip(im).for_each(|((power, re), im)| *power = *re * *re + *im * *im);
         energy
     }
 
     /// The autocorrelation of which `power` is the spectrum, as many lags as the window has frames.
     fn lags(&mut self) -> &[f32] {
-        self.spectrum.iter_mut().zip(&self.power).for_each(|(value, &power)| *value = Complex::new(power, 0.0));
-        self.transform.inverse(&mut self.spectrum, &mut self.lags);
+        self.spectrum.im.fill(0.0);
+        self.transform.inverse(&self.power, &self.spectrum.im, &mut self.lags);
         &self.lags[..self.window.len()]
     }
 }

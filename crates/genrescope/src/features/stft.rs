@@ -4,10 +4,8 @@ use std::borrow::Cow;
 use std::f64::consts::TAU;
 use std::ops::Range;
 
-use rustfft::num_complex::Complex;
-
 use super::Padding;
-use super::transform::RealTransform;
+use super::transform::{Planes, RealTransform};
 use super::vector::{larger, vectorize};
 
 /// Hann window of `samples` values, periodic: `scipy.signal.get_window("hann", samples)`.
@@ -66,8 +64,10 @@ pub(super) fn mirror(position: isize, samples: usize) -> usize {
 pub struct Stft {
     /// How the signal was cut.
     pub framing: Framing,
-    /// Not scaled; `[frames, bins]` row-major.
-    pub values: Vec<Complex<f32>>,
+    /// Real parts, not scaled; `[frames, bins]` row-major.
+    pub real: Vec<f32>,
+    /// Imaginary parts, as the real ones.
+    pub imaginary: Vec<f32>,
 }
 
 impl Stft {
@@ -78,15 +78,19 @@ impl Stft {
 
     /// How many frames there are.
     pub fn frames(&self) -> usize {
-        self.values.len() / self.bins()
+        self.real.len() / self.bins()
     }
 
     /// |value| of every cell: `numpy.abs`.
     pub fn magnitudes(&self) -> Magnitudes {
-        let mut values = vec![0.0; self.values.len()];
+        let mut values = vec![0.0; self.real.len()];
         vectorize(
             #[inline(always)]
-            || values.iter_mut().zip(&self.values).for_each(|(m, v)| *m = v.norm_sqr().sqrt()),
+            || {
+                for ((value, re), im) in values.iter_mut().zip(&self.real).zip(&self.imaginary) {
+                    *value = (re * re + im * im).sqrt();
+                }
+            },
         );
         Magnitudes { bins: self.bins(), values }
     }
@@ -130,11 +134,13 @@ pub fn stft(samples: &[f32], framing: Framing) -> Stft {
 pub(super) fn stft_of_frames(samples: &[f32], framing: Framing, frames: Range<usize>) -> Stft {
     let mut transform = RealTransform::new(framing.frame_samples);
     let window = hann_window(framing.frame_samples);
-    let mut values = vec![Complex::default(); frames.len() * transform.bins()];
-    for (frame, out) in frames.zip(values.chunks_exact_mut(transform.bins())) {
-        transform.forward(&framing.frame(samples, frame), &window, out);
+    let (bins, cells) = (transform.bins(), frames.len() * transform.bins());
+    let (mut real, mut imaginary) = (vec![0.0; cells], vec![0.0; cells]);
+    let rows = real.chunks_exact_mut(bins).zip(imaginary.chunks_exact_mut(bins));
+    for (frame, (re, im)) in frames.zip(rows) {
+        transform.forward(&framing.frame(samples, frame), &window, re, im);
     }
-    Stft { framing, values }
+    Stft { framing, real, imaginary }
 }
 
 /// The signal of a short-time Fourier transform: `librosa.istft(length=samples)`.
@@ -144,10 +150,9 @@ pub(super) fn stft_of_frames(samples: &[f32], framing: Framing, frames: Range<us
 pub fn istft(stft: &Stft, samples: usize) -> Vec<f32> {
     let mut signal = vec![0.0; samples];
     let mut inverse = InverseStft::new(stft.framing, stft.frames(), samples);
-    let mut spectrum = vec![Complex::default(); stft.bins()];
-    for values in stft.values.chunks_exact(stft.bins()) {
-        spectrum.copy_from_slice(values);
-        inverse.add(&mut spectrum, |start, piece| signal[start..start + piece.len()].copy_from_slice(piece));
+    let rows = stft.real.chunks_exact(stft.bins()).zip(stft.imaginary.chunks_exact(stft.bins()));
+    for (re, im) in rows {
+        inverse.add(re, im, |start, piece| signal[start..start + piece.len()].copy_from_slice(piece));
     }
     signal
 }
@@ -172,7 +177,7 @@ impl InverseStft {
     pub(super) fn new(framing: Framing, frames: usize, samples: usize) -> Self {
         let window = hann_window(framing.frame_samples);
         let hop = framing.hop_samples;
-        let inner = (0..hop).map(|at| window.iter().skip(at).step_by(hop).map(|w| w * w).sum()).collect();
+        let inner = (0..hop).map(|at| window.iter().skip(at).step_by(hop).map(|w| w * w).sum::<f32>().max(f32::MIN_POSITIVE)).collect();
         Self {
             transform: RealTransform::new(framing.frame_samples),
             frame: vec![0.0; framing.frame_samples],
@@ -186,12 +191,14 @@ impl InverseStft {
         }
     }
 
-    /// Adds the next frame, whose spectrum is used up; gives `take` the samples that are complete and where they begin.
-    pub(super) fn add(&mut self, spectrum: &mut [Complex<f32>], mut take: impl FnMut(usize, &[f32])) {
-        self.transform.inverse(spectrum, &mut self.frame);
-        for ((sum, x), w) in self.sum.iter_mut().zip(&self.frame).zip(&self.window) {
-            *sum += x * w;
-        }
+    /// Adds the next frame; gives `take` the samples that are complete and where they begin.
+    pub(super) fn add(&mut self, re: &[f32], im: &[f32], mut take: impl FnMut(usize, &[f32])) {
+        self.transform.inverse(re, im, &mut self.frame);
+        let (sum, frame, window) = (&mut self.sum, &self.frame, &self.window);
+        vectorize(
+            #[inline(always)]
+            || sum.iter_mut().zip(frame).zip(window).for_each(|((sum, x), w)| *sum += x * w),
+        );
         self.next_frame += 1;
         let hop = self.framing.hop_samples;
         let complete = if self.next_frame == self.frames { self.sum.len() } else { hop };
@@ -207,13 +214,13 @@ impl InverseStft {
         let start = (self.next_frame - 1) * hop;
         let (from, to) = (half.saturating_sub(start).min(complete), (self.samples + half).saturating_sub(start));
         let to = to.min(complete).max(from);
-        let behind_all = (self.frames - 1) * hop;
-        for at in from..to {
-            let position = start + at;
-            let is_inner = position + 1 >= self.window.len() && position < behind_all + hop;
-            let windows = if is_inner { self.inner[at % hop] } else { self.windows_at(position) };
-            if windows > f32::MIN_POSITIVE {
-                self.sum[at] /= windows;
+        // Far from both ends every sample between two hops is covered by the same windows.
+        let is_inner = start + 1 >= self.window.len() && complete == hop && (from, to) == (0, hop);
+        if is_inner {
+            self.sum.iter_mut().zip(&self.inner).for_each(|(sum, windows)| *sum /= windows);
+        } else {
+            for at in from..to {
+                self.sum[at] /= self.windows_at(start + at);
             }
         }
         if from < to {
@@ -221,12 +228,13 @@ impl InverseStft {
         }
     }
 
-    /// Sum of the squared windows of all frames that cover a position of the padded signal.
+    /// Sum of the squared windows of all frames that cover a position of the padded signal; 1 where there are none.
     fn windows_at(&self, position: usize) -> f32 {
         let hop = self.framing.hop_samples;
         let last = (position / hop).min(self.frames - 1);
         let places = (0..=last).rev().map(|frame| position - frame * hop);
-        places.take_while(|&at| at < self.window.len()).map(|at| self.window[at] * self.window[at]).sum()
+        let sum: f32 = places.take_while(|&at| at < self.window.len()).map(|at| self.window[at] * self.window[at]).sum();
+        if sum > f32::MIN_POSITIVE { sum } else { 1.0 }
     }
 }
 
@@ -234,7 +242,7 @@ impl InverseStft {
 pub struct PowerSpectrum {
     window: Vec<f32>,
     transform: RealTransform,
-    spectrum: Vec<Complex<f32>>,
+    spectrum: Planes,
     power: Vec<f32>,
 }
 
@@ -244,7 +252,7 @@ impl PowerSpectrum {
         let transform = RealTransform::new(n_fft);
         Self {
             window: hann_window(n_fft),
-            spectrum: vec![Complex::default(); transform.bins()],
+            spectrum: Planes::new(transform.bins()),
             power: vec![0.0; transform.bins()],
             transform,
         }
@@ -259,10 +267,12 @@ impl PowerSpectrum {
     /// When the frame has another length than the one planned.
     pub fn of(&mut self, frame: &[f32]) -> &[f32] {
         assert_eq!(frame.len(), self.window.len(), "a frame has n_fft samples");
-        self.transform.forward(frame, &self.window, &mut self.spectrum);
+        let Planes { re, im } = &mut self.spectrum;
+        self.transform.forward(frame, &self.window, re, im);
+        let power = &mut self.power;
         vectorize(
             #[inline(always)]
-            || self.power.iter_mut().zip(&self.spectrum).for_each(|(power, value)| *power = value.norm_sqr()),
+            || power.iter_mut().zip(re).zip(im).for_each(|((power, re), im)| *power = *re * *re + *im * *im),
         );
         &self.power
     }

@@ -2,10 +2,9 @@
 
 use std::ops::Range;
 
-use super::mel::dot;
 use super::stft::mirror;
 use super::tile::Tile;
-use super::vector::{LANES, vectorize};
+use super::vector::{LANES, sum_and_squares};
 use super::{FrontEnd, MelFilterBank, Padding, PowerSpectrum, mel_filter_bank};
 use crate::Result;
 
@@ -148,7 +147,7 @@ impl MelStream {
                 self.kept_frames += 1;
             }
             self.tile.load(&self.power, self.front_end.n_fft / 2 + 1);
-            self.bank.apply_to_tile(&self.tile, |power| power, &mut self.mel);
+            self.bank.apply_to_tile(&self.tile, &mut self.mel);
             self.mel.unload(&mut out.power);
         }
     }
@@ -183,21 +182,7 @@ impl MelStream {
 
 /// Σ (x - mean of x)² / `length`, as if zeros stood around the samples.
 fn mean_square(samples: &[f32], length: usize) -> f32 {
-    let (mut sums, mut squares) = ([0.0; LANES], [0.0; LANES]);
-    let (whole, rest) = samples.as_chunks::<LANES>();
-    vectorize(
-        #[inline(always)]
-        || {
-            for x in whole {
-                for lane in 0..LANES {
-                    sums[lane] += x[lane];
-                    squares[lane] += x[lane] * x[lane];
-                }
-            }
-        },
-    );
-    let sum: f32 = sums.iter().chain(rest).sum();
-    let square: f32 = squares.iter().sum::<f32>() + dot(rest, rest);
+    let [sum, square] = sum_and_squares(samples);
     (square - sum / samples.len().max(1) as f32 * sum).max(0.0) / length as f32
 }
 
