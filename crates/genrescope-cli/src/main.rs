@@ -6,6 +6,7 @@ mod classify;
 mod crew;
 mod evaluate;
 mod exit;
+mod features;
 mod inputs;
 mod inspect;
 mod manual;
@@ -40,6 +41,7 @@ enum Command {
     Classify(classify::Arguments),
     Train(train::Args),
     Evaluate(evaluate::Args),
+    Features(features::Arguments),
     Models(models::Arguments),
     Inspect(inspect::Arguments),
     Bench(bench::Arguments),
@@ -55,6 +57,7 @@ fn main() -> std::process::ExitCode {
         Command::Classify(arguments) => classify::run(&arguments, &talk),
         Command::Train(arguments) => train::run(&arguments, &talk),
         Command::Evaluate(arguments) => evaluate::run(&arguments, &talk),
+        Command::Features(arguments) => features::run(&arguments, &talk),
         Command::Models(arguments) => models::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),

@@ -4,9 +4,9 @@
 mod support;
 
 use genrescope::features::{
-    FeatureSet, Framing, Magnitudes, Padding, ROLL_PERCENT, chroma_stft, decompose_hpss, estimate_tuning, harmonic,
-    hpss, istft, mel_db, mfcc, onset_strength, percussive, rms, spectral_bandwidth, spectral_centroid,
-    spectral_rolloff, stft, tempo, tempogram, tempogram_window, zero_crossing_rate,
+    FeatureSet, Framing, Magnitudes, Padding, ROLL_PERCENT, chroma_stft, decompose_hpss, estimate_tuning,
+    harmonic, hpss, istft, mel_db, mfcc, onset_strength, percussive, rms, spectral_bandwidth,
+    spectral_centroid, spectral_rolloff, stft, tempo, tempogram, tempogram_window, zero_crossing_rate,
 };
 use serde::Deserialize;
 use support::{Sampled, assert_all_close, golden, music, sound};
@@ -44,8 +44,11 @@ struct Case {
 impl Case {
     fn signal(&self) -> Vec<f32> {
         println!("{} of {} samples, {:?}", self.name, self.samples, self.padding);
-        let mut signal =
-            if self.name == "music" { music(RATE_HZ, self.samples) } else { sound(RATE_HZ, self.samples, 0.05) };
+        let mut signal = if self.name == "music" {
+            music(RATE_HZ, self.samples)
+        } else {
+            sound(RATE_HZ, self.samples, 0.05)
+        };
         signal[self.silent_from.unwrap_or(self.samples)..].fill(0.0);
         signal
     }
@@ -98,7 +101,9 @@ fn rms_is_that_of_librosa() {
 
 #[test]
 fn zero_crossing_rate_is_that_of_librosa() {
-    every(|case| assert_golden(&zero_crossing_rate(&case.signal(), case.framing()), &case.zero_crossing_rate));
+    every(|case| {
+        assert_golden(&zero_crossing_rate(&case.signal(), case.framing()), &case.zero_crossing_rate)
+    });
 }
 
 #[test]
@@ -113,7 +118,9 @@ fn spectral_bandwidth_is_that_of_librosa() {
 
 #[test]
 fn spectral_rolloff_is_that_of_librosa() {
-    every(|case| assert_golden(&spectral_rolloff(&case.magnitudes(), RATE_HZ, ROLL_PERCENT), &case.spectral_rolloff));
+    every(|case| {
+        assert_golden(&spectral_rolloff(&case.magnitudes(), RATE_HZ, ROLL_PERCENT), &case.spectral_rolloff)
+    });
 }
 
 #[test]

@@ -53,7 +53,9 @@ fn rounding(expected: f64) -> f64 {
 
 #[test]
 fn the_golden_segments_are_those_published() {
-    let (Some(audio), Some(tables)) = (shared_data("gtzan-mini"), shared_data("gtzan-features")) else { return };
+    let (Some(audio), Some(tables)) = (shared_data("gtzan-mini"), shared_data("gtzan-features")) else {
+        return;
+    };
     let rows = table(&tables.join("golden_3s.csv"), 2);
     let samples = clip(&audio.join("classical/classical.00000.flac"));
     let mut wrong = Vec::new();
@@ -66,7 +68,9 @@ fn the_golden_segments_are_those_published() {
 
 #[test]
 fn the_features_of_every_clip_at_hand_are_those_published() {
-    let (Some(audio), Some(tables)) = (shared_data("gtzan-mini"), shared_data("gtzan-features")) else { return };
+    let (Some(audio), Some(tables)) = (shared_data("gtzan-mini"), shared_data("gtzan-features")) else {
+        return;
+    };
     let rows = table(&tables.join("features_30_sec.csv"), 1);
     let (mut wrong, mut count) = (Vec::new(), 0);
     for path in audio_files(&audio) {

@@ -1,9 +1,9 @@
 //! How strong each of the twelve pitch classes is.
 
+use super::Magnitudes;
 use super::tile::{Tile, for_each_tile};
 use super::tuning::estimate_tuning;
 use super::vector::{Lanes, larger};
-use super::Magnitudes;
 
 /// Pitch classes, from C on.
 pub const CHROMA: usize = 12;
@@ -51,7 +51,8 @@ pub fn chroma_filter_bank(sample_rate_hz: u32, n_fft: usize, tuning: f64) -> Chr
 fn bin_weights(semitone: f64, width: f64) -> [f32; CHROMA] {
     let classes = CHROMA as f64;
     let bell = |class: usize| {
-        let distance = (semitone - class as f64 + classes / 2.0 + 10.0 * classes).rem_euclid(classes) - classes / 2.0;
+        let distance =
+            (semitone - class as f64 + classes / 2.0 + 10.0 * classes).rem_euclid(classes) - classes / 2.0;
         (-0.5 * (2.0 * distance / width).powi(2)).exp()
     };
     let from_a: [f64; CHROMA] = std::array::from_fn(bell);

@@ -67,7 +67,9 @@ pub fn decompose_hpss(magnitudes: &Magnitudes) -> [Magnitudes; 2] {
         let cells = first * bins..(first + GROUP).min(frames) * bins;
         let mask = masks.of_group(&view, first);
         let parts = harmonic.values[cells.clone()].iter_mut().zip(&mut percussive.values[cells]).zip(mask);
-        parts.for_each(|((harmonic, percussive), mask)| (*harmonic, *percussive) = (*harmonic * mask, *percussive * (1.0 - mask)));
+        parts.for_each(|((harmonic, percussive), mask)| {
+            (*harmonic, *percussive) = (*harmonic * mask, *percussive * (1.0 - mask))
+        });
     }
     [harmonic, percussive]
 }
@@ -123,7 +125,11 @@ impl HarmonicPart {
             Padding::Constant => samples,
             Padding::Reflect => frames.saturating_sub(1) * framing.hop_samples,
         };
-        Self { inverse: InverseStft::new(framing, frames, kept), masks: Masks::default(), spectrum: Planes::default() }
+        Self {
+            inverse: InverseStft::new(framing, frames, kept),
+            masks: Masks::default(),
+            spectrum: Planes::default(),
+        }
     }
 
     /// Takes the next stretch; gives `take` the samples that are complete with it, and where they begin.
@@ -218,7 +224,8 @@ impl Masks {
         self.rows.extend((0..padded).map(row));
         let mut found = [[0.0; LANES]; GROUP];
         for bin in (0..bins).step_by(GROUP) {
-            let span = self.rows[bin..].first_chunk::<SPAN>().expect("the rows reach a window beyond the last bin");
+            let span =
+                self.rows[bin..].first_chunk::<SPAN>().expect("the rows reach a window beyond the last bin");
             medians(span, &mut found);
             let width = GROUP.min(bins - bin);
             for lane in 0..LANES {

@@ -206,7 +206,11 @@ mod tests {
                 for (i, lane) in (0..GROUP).flat_map(|i| (0..LANES).map(move |lane| (i, lane))) {
                     let mut window: Vec<f32> = values[i..i + WINDOW].iter().map(|row| row[lane]).collect();
                     window.sort_by(f32::total_cmp);
-                    assert_eq!(found[i][lane], window[WINDOW / 2], "window {i}, lane {lane}, {levels} levels");
+                    assert_eq!(
+                        found[i][lane],
+                        window[WINDOW / 2],
+                        "window {i}, lane {lane}, {levels} levels"
+                    );
                 }
             }
         }

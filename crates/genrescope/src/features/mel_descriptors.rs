@@ -79,7 +79,9 @@ impl Bands {
         let window: f32 = hann_window(layout.n_fft).iter().map(|w| w * w).sum();
         Self {
             centre_hz: (0..layout.bands).map(|band| edge_hz(band + 1) as f32).collect(),
-            width_hz: (0..layout.bands).map(|band| ((edge_hz(band + 2) - edge_hz(band)) / 2.0) as f32).collect(),
+            width_hz: (0..layout.bands)
+                .map(|band| ((edge_hz(band + 2) - edge_hz(band)) / 2.0) as f32)
+                .collect(),
             // Parseval: both halves of the spectrum, over its length and the window's energy.
             mean_square: 2.0 / (layout.n_fft as f32 * window),
         }

@@ -58,12 +58,14 @@ impl FeatureSet {
 
     /// The columns, in order.
     pub fn columns(self) -> Vec<Column> {
-        let shapes = SHAPES.iter().filter(|(name, _)| self.has(name)).flat_map(|(name, unit)| pair(name, unit));
+        let shapes =
+            SHAPES.iter().filter(|(name, _)| self.has(name)).flat_map(|(name, unit)| pair(name, unit));
         let tempo = [Column { name: "tempo".into(), unit: "beats/min".into() }];
         let tempo = tempo.into_iter().filter(|_| matches!(self, Self::Gtzan57 | Self::Gtzan55));
         let coefficients = if self == Self::Mel { 0 } else { COEFFICIENTS };
         let bands = if self == Self::Mel { MEL_BANDS } else { 0 };
-        let numbered = |stem: &'static str, count| (1..=count).flat_map(move |n| pair(&format!("{stem}{n}"), "dB"));
+        let numbered =
+            |stem: &'static str, count| (1..=count).flat_map(move |n| pair(&format!("{stem}{n}"), "dB"));
         shapes.chain(tempo).chain(numbered("mfcc", coefficients)).chain(numbered("mel", bands)).collect()
     }
 

@@ -16,7 +16,9 @@ pub const ROLL_PERCENT: f32 = 0.85;
 pub fn spectral_centroid(magnitudes: &Magnitudes, sample_rate_hz: u32) -> Vec<f32> {
     let mut out = Vec::with_capacity(magnitudes.frames());
     let bin_hz = magnitudes.bin_hz(sample_rate_hz);
-    for_each_tile(&magnitudes.values, magnitudes.bins, |tile| tile.keep(&Moments::of(tile, bin_hz).centroid_hz, &mut out));
+    for_each_tile(&magnitudes.values, magnitudes.bins, |tile| {
+        tile.keep(&Moments::of(tile, bin_hz).centroid_hz, &mut out)
+    });
     out
 }
 

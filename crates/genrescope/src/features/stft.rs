@@ -45,7 +45,9 @@ impl Framing {
         }
         let at = |position: isize| match self.padding {
             Padding::Reflect => samples[mirror(position, samples.len())],
-            Padding::Constant => usize::try_from(position).ok().and_then(|p| samples.get(p).copied()).unwrap_or(0.0),
+            Padding::Constant => {
+                usize::try_from(position).ok().and_then(|p| samples.get(p).copied()).unwrap_or(0.0)
+            }
         };
         Cow::Owned((start..end).map(at).collect())
     }
@@ -177,7 +179,9 @@ impl InverseStft {
     pub(super) fn new(framing: Framing, frames: usize, samples: usize) -> Self {
         let window = hann_window(framing.frame_samples);
         let hop = framing.hop_samples;
-        let inner = (0..hop).map(|at| window.iter().skip(at).step_by(hop).map(|w| w * w).sum::<f32>().max(f32::MIN_POSITIVE)).collect();
+        let inner = (0..hop)
+            .map(|at| window.iter().skip(at).step_by(hop).map(|w| w * w).sum::<f32>().max(f32::MIN_POSITIVE))
+            .collect();
         Self {
             transform: RealTransform::new(framing.frame_samples),
             frame: vec![0.0; framing.frame_samples],
@@ -212,7 +216,8 @@ impl InverseStft {
     fn give(&mut self, complete: usize, take: &mut impl FnMut(usize, &[f32])) {
         let (hop, half) = (self.framing.hop_samples, self.framing.frame_samples / 2);
         let start = (self.next_frame - 1) * hop;
-        let (from, to) = (half.saturating_sub(start).min(complete), (self.samples + half).saturating_sub(start));
+        let (from, to) =
+            (half.saturating_sub(start).min(complete), (self.samples + half).saturating_sub(start));
         let to = to.min(complete).max(from);
         // Far from both ends every sample between two hops is covered by the same windows.
         let is_inner = start + 1 >= self.window.len() && complete == hop && (from, to) == (0, hop);
@@ -233,7 +238,8 @@ impl InverseStft {
         let hop = self.framing.hop_samples;
         let last = (position / hop).min(self.frames - 1);
         let places = (0..=last).rev().map(|frame| position - frame * hop);
-        let sum: f32 = places.take_while(|&at| at < self.window.len()).map(|at| self.window[at] * self.window[at]).sum();
+        let sum: f32 =
+            places.take_while(|&at| at < self.window.len()).map(|at| self.window[at] * self.window[at]).sum();
         if sum > f32::MIN_POSITIVE { sum } else { 1.0 }
     }
 }

@@ -77,7 +77,8 @@ impl RealTransform {
         (re[0], im[0]) = (first.re + first.im, 0.0);
         (re[last], im[last]) = (first.re - first.im, 0.0);
         let middle = self.packed[last / 2];
-        (re[last.div_ceil(2)], im[last.div_ceil(2)]) = if last > 1 { (middle.re, -middle.im) } else { (re[1], im[1]) };
+        (re[last.div_ceil(2)], im[last.div_ceil(2)]) =
+            if last > 1 { (middle.re, -middle.im) } else { (re[1], im[1]) };
         untangle(&self.packed, &self.twiddles, [re, im], &mut self.falling);
     }
 
@@ -148,7 +149,8 @@ fn untangle(packed: &[Value], twiddles: &Planes, [re, im]: [&mut [f32]; 2], fall
                 let (a, b) = (front[i], back[pairs - 1 - i]);
                 let (even_re, even_im) = (0.5 * (a.re + b.re), 0.5 * (a.im - b.im));
                 let (odd_re, odd_im) = (0.5 * (a.im + b.im), 0.5 * (b.re - a.re));
-                let (turned_re, turned_im) = (wr[i] * odd_re - wi[i] * odd_im, wr[i] * odd_im + wi[i] * odd_re);
+                let (turned_re, turned_im) =
+                    (wr[i] * odd_re - wi[i] * odd_im, wr[i] * odd_im + wi[i] * odd_re);
                 (rise_re[i], rise_im[i]) = (even_re + turned_re, even_im + turned_im);
                 (fall_re[i], fall_im[i]) = (even_re - turned_re, turned_im - even_im);
             }
@@ -171,7 +173,8 @@ fn tangle(re: &[f32], im: &[f32], twiddles: &Planes, packed: &mut [Value]) {
             let (front, back) = packed.split_at_mut(last - pairs);
             let front = &mut front[1..][..pairs];
             for i in 0..pairs {
-                let [ar, ai, br, bi] = [rise_re[i], rise_im[i], fall_re[pairs - 1 - i], fall_im[pairs - 1 - i]];
+                let [ar, ai, br, bi] =
+                    [rise_re[i], rise_im[i], fall_re[pairs - 1 - i], fall_im[pairs - 1 - i]];
                 let (even_re, even_im) = (0.5 * (ar + br), 0.5 * (ai - bi));
                 let (turned_re, turned_im) = (0.5 * (ar - br), 0.5 * (ai + bi));
                 let (odd_re, odd_im) =

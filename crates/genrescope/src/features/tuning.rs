@@ -102,7 +102,8 @@ fn edge(step: usize) -> f64 {
 fn median_magnitude(pitches: &mut [Pitch]) -> f32 {
     let middle = pitches.len() / 2;
     let is_even = pitches.len().is_multiple_of(2);
-    let (below, upper, _) = pitches.select_nth_unstable_by(middle, |a, b| a.magnitude.total_cmp(&b.magnitude));
+    let (below, upper, _) =
+        pitches.select_nth_unstable_by(middle, |a, b| a.magnitude.total_cmp(&b.magnitude));
     if is_even {
         let lower = below.iter().map(|pitch| pitch.magnitude).fold(0.0, f32::max);
         return (lower + upper.magnitude) / 2.0;
