@@ -4,6 +4,7 @@
 mod bench;
 mod classify;
 mod crew;
+mod dataset;
 mod evaluate;
 mod exit;
 mod features;
@@ -39,6 +40,7 @@ Examples:
 #[derive(Subcommand)]
 enum Command {
     Classify(classify::Arguments),
+    Dataset(dataset::Arguments),
     Train(train::Args),
     Evaluate(evaluate::Args),
     Features(features::Arguments),
@@ -55,6 +57,7 @@ fn main() -> std::process::ExitCode {
     exit::hush_decoders();
     let outcome = match cli.command {
         Command::Classify(arguments) => classify::run(&arguments, &talk),
+        Command::Dataset(arguments) => dataset::run(&arguments, &talk),
         Command::Train(arguments) => train::run(&arguments, &talk),
         Command::Evaluate(arguments) => evaluate::run(&arguments, &talk),
         Command::Features(arguments) => features::run(&arguments, &talk),

@@ -9,7 +9,18 @@ use support::{Stage, ran};
 #[test]
 fn every_help_ends_with_examples() {
     let stage = Stage::new();
-    let commands = ["classify", "train", "evaluate", "models", "inspect", "bench", "completions", "man"];
+    let commands = [
+        "classify",
+        "features",
+        "dataset",
+        "train",
+        "evaluate",
+        "models",
+        "inspect",
+        "bench",
+        "completions",
+        "man",
+    ];
     for command in commands.iter().map(|command| vec![*command]).chain([vec![]]) {
         let arguments: Vec<&str> = command.iter().copied().chain(["--help"]).collect();
         let (stdout, _, code) = ran(&mut stage.genrescope(&arguments));

@@ -45,6 +45,7 @@ pub use spectral::{ROLL_PERCENT, spectral_bandwidth, spectral_centroid, spectral
 pub use statistics::{Statistics, statistics};
 pub use stft::{Framing, Magnitudes, PowerSpectrum, Stft, hann_window, istft, stft};
 pub use stream::{MelFrames, MelStream};
+pub(crate) use transform::{Planes, RealTransform};
 pub use tuning::{Pitch, estimate_tuning, piptrack};
 
 use crate::{Error, ErrorKind, Result};

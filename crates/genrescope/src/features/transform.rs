@@ -12,7 +12,7 @@ type Value = Complex<f32>;
 
 /// A planned transform of one length, with its buffers. An even length costs a complex transform of half of it: even
 /// samples are the real parts, odd ones the imaginary parts (Numerical Recipes, section 12.3).
-pub(super) struct RealTransform {
+pub(crate) struct RealTransform {
     length: usize,
     forward: Arc<dyn Fft<f32>>,
     inverse: Arc<dyn Fft<f32>>,
@@ -26,20 +26,20 @@ pub(super) struct RealTransform {
 
 /// Real and imaginary parts, one after the other: loops over them need no shuffling.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Planes {
-    pub(super) re: Vec<f32>,
-    pub(super) im: Vec<f32>,
+pub(crate) struct Planes {
+    pub(crate) re: Vec<f32>,
+    pub(crate) im: Vec<f32>,
 }
 
 impl Planes {
-    pub(super) fn new(length: usize) -> Self {
+    pub(crate) fn new(length: usize) -> Self {
         Self { re: vec![0.0; length], im: vec![0.0; length] }
     }
 }
 
 impl RealTransform {
     /// For frames of `length` samples, at least 1.
-    pub(super) fn new(length: usize) -> Self {
+    pub(crate) fn new(length: usize) -> Self {
         let points = if length.is_multiple_of(2) { length / 2 } else { length };
         let mut planner = FftPlanner::new();
         let (forward, inverse) = (planner.plan_fft_forward(points), planner.plan_fft_inverse(points));
@@ -61,12 +61,12 @@ impl RealTransform {
     }
 
     /// How many bins a spectrum has.
-    pub(super) fn bins(&self) -> usize {
+    pub(crate) fn bins(&self) -> usize {
         self.length / 2 + 1
     }
 
     /// The spectrum of `frame * window`: `[length]` → real and imaginary parts, `[length / 2 + 1]` each.
-    pub(super) fn forward(&mut self, frame: &[f32], window: &[f32], re: &mut [f32], im: &mut [f32]) {
+    pub(crate) fn forward(&mut self, frame: &[f32], window: &[f32], re: &mut [f32], im: &mut [f32]) {
         if self.is_whole() {
             return self.forward_whole(frame, window, re, im);
         }
@@ -84,7 +84,7 @@ impl RealTransform {
 
     /// The frame of a spectrum, `[length / 2 + 1]` twice → `[length]`: the inverse of [`RealTransform::forward`] without
     /// a window.
-    pub(super) fn inverse(&mut self, re: &[f32], im: &[f32], out: &mut [f32]) {
+    pub(crate) fn inverse(&mut self, re: &[f32], im: &[f32], out: &mut [f32]) {
         let scale = 1.0 / self.packed.len() as f32;
         if self.is_whole() {
             let value = |k: usize| Complex::new(re[k], im[k]);
