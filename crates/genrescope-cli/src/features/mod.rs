@@ -4,6 +4,7 @@ mod journal;
 mod npy;
 #[cfg(feature = "parquet")]
 mod parquet;
+mod picture;
 mod rows;
 mod table;
 
@@ -28,7 +29,8 @@ const EXAMPLES: &str = "\
 Examples:
   genrescope features song.mp3                                       one row of 57 features
   genrescope features music/ --segment 3 --padding reflect -o features.csv
-  genrescope features music/ --set mel46 --segment 3 --format npy -o features.npy";
+  genrescope features music/ --set mel46 --segment 3 --format npy -o features.npy
+  genrescope features song.mp3 --picture song.svg";
 
 /// Write audio features of recordings as a table: one row a recording, or one a segment
 ///
@@ -61,6 +63,9 @@ pub(crate) struct Arguments {
     /// Write to this file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Draw this one recording instead: .svg or .png
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["output", "format", "segment", "set"])]
+    picture: Option<PathBuf>,
     /// Threads to use; all cores unless given
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -110,6 +115,9 @@ impl Arguments {
 type Outcome = Result<Vec<Row>, Error>;
 
 pub(crate) fn run(arguments: &Arguments, talk: &Talk) -> Result<Ending> {
+    if let Some(picture) = &arguments.picture {
+        return picture::draw(arguments, picture);
+    }
     arguments.format.check(arguments.output.is_some())?;
     let inputs = inputs::gather(&arguments.paths, arguments.files_from.as_deref())?;
     match &arguments.output {
