@@ -145,6 +145,28 @@ fn npy_is_an_array_of_records() {
 }
 
 #[test]
+fn a_picture_is_svg_or_png_by_its_name_and_shows_one_recording() {
+    let stage = Stage::new();
+    stage.song("a<b>.wav", 4.0);
+    stage.song("silent/quiet.wav", 0.0001);
+    let run = |arguments: &[&str]| ran(&mut stage.genrescope(&[&["features"], arguments].concat()));
+    assert_eq!(run(&["a<b>.wav", "--picture", "a.svg"]), (String::new(), String::new(), 0));
+    let svg = std::fs::read_to_string(stage.path("a.svg")).unwrap();
+    for part in
+        ["a&lt;b&gt;.wav", "Mel spectrogram", "Chroma", "Tempogram", "centroid", "Hz</text>", " s</text>"]
+    {
+        assert!(svg.contains(part), "{part}");
+    }
+    assert_eq!(svg.matches("<image").count(), 8);
+    assert_eq!(run(&["a<b>.wav", "--picture", "a.png"]).2, 0);
+    assert!(std::fs::read(stage.path("a.png")).unwrap().starts_with(b"\x89PNG\r\n\x1a\n"));
+    assert_eq!(run(&["silent/quiet.wav", "--picture", "quiet.svg"]).2, 0);
+    let (_, stderr, code) = run(&["a<b>.wav", "--picture", "a.gif"]);
+    assert!(stderr.contains(".svg or .png") && code == 2, "{stderr}");
+    assert_eq!(run(&["a<b>.wav", "silent", "--picture", "a.svg"]).2, 2);
+}
+
+#[test]
 fn what_cannot_be_written_is_said_before_any_work() {
     let stage = Stage::new();
     let (_, stderr, code) = ran(&mut stage.genrescope(&["features", "absent.wav", "--format", "npy"]));

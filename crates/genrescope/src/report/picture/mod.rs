@@ -33,6 +33,8 @@ const CENTROID: Rgb = [0x4c, 0xd9, 0xe8];
 const ROLLOFF: Rgb = [0xa6, 0xf0, 0x6c];
 const TEMPO: Rgb = [0x4c, 0xd9, 0xe8];
 const CLASSES: [&str; 12] = ["C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"];
+/// Rows of a pitch class.
+const CLASS_ROWS: usize = 16;
 /// Range of the tempogram's axis, beats a minute, and rows of its grid.
 const TEMPI: [f64; 2] = [30.0, 320.0];
 const TEMPO_ROWS: usize = 230;
@@ -150,7 +152,8 @@ impl Look {
         let mark = |(class, name): (usize, &&str)| ((class as f64 + 0.5) / 12.0, (*name).into());
         Panel {
             title: "Chroma".into(),
-            grid: grid(self.frames(), 12, |frame, class| chroma[frame][class]),
+            // Each class is some rows high, so that no viewer blurs it into the next.
+            grid: grid(self.frames(), 12 * CLASS_ROWS, |frame, row| chroma[frame][row / CLASS_ROWS]),
             across: seconds(self.duration_s),
             upwards: CLASSES.iter().enumerate().map(mark).collect(),
             curves: Vec::new(),

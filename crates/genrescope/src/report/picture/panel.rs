@@ -34,7 +34,7 @@ impl Panel {
             let points = points.iter().map(|&(px, py)| (x + px * width, y + (1.0 - py) * height)).collect();
             scene.shapes.push(Shape::Line(Line { points, colour, width: 1.6 }));
             scene.words((right, y - 10.0), Anchor::End, FONT, FAINT, &name);
-            let legend = right - 7.0 * name.chars().count() as f64 - 6.0;
+            let legend = right - 6.7 * name.chars().count() as f64 - 6.0;
             scene.stroke((legend - 18.0, y - 14.0), (legend, y - 14.0), colour, 4.0);
             right = legend - 32.0;
         }
