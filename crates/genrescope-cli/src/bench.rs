@@ -129,7 +129,10 @@ fn measure(arguments: &Arguments, threads: usize) -> Result<Record> {
 /// The 57 features of the first 3 s, or of all where it is shorter; ten times as many runs.
 fn features_3_s(waveform: &Waveform, clock: &Clock) -> Result<Speed> {
     let samples = &waveform.samples[..waveform.samples.len().min(3 * SAMPLE_RATE_HZ as usize - 1)];
-    let clock = Clock { runs: clock.runs.saturating_mul(10), duration_s: samples.len() as f64 / f64::from(SAMPLE_RATE_HZ) };
+    let clock = Clock {
+        runs: clock.runs.saturating_mul(10),
+        duration_s: samples.len() as f64 / f64::from(SAMPLE_RATE_HZ),
+    };
     Ok(clock.speed(clock.ms(|| Ok(descriptors(samples, Padding::Constant)))?))
 }
 

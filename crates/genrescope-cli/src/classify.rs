@@ -102,15 +102,15 @@ pub(crate) fn run(arguments: &Arguments, talk: &Talk) -> Result<Ending> {
     let report = Report::open(arguments.output.as_deref(), arguments.style(), label)?;
     let count = inputs.len();
     let talk = talk.counting_to(count);
-    let events = crew::start(inputs, threads, judging(model, settings, crew::threads_each(threads, count)))?;
+    let events = crew::start(inputs, threads, judging(model, &settings, crew::threads_each(threads, count)))?;
     Desk { count, report, talk, strict: arguments.strict, failed: 0, judged_s: 0.0, started: Instant::now() }
         .run(&events)
 }
 
 /// What the crew does with an input.
-fn judging(model: Model, settings: Settings, threads_each: usize) -> impl Fn(&Input) -> Entry {
+fn judging(model: Model, settings: &Settings, threads_each: usize) -> impl Fn(&Input) -> Entry {
     let decoding = if threads_each > 1 { Decoding::Ahead } else { Decoding::Inline };
-    let settings = Settings { decoding, ..settings };
+    let settings = Settings { decoding, ..settings.clone() };
     let sample_rate_hz = model.header.front_end.sample_rate_hz;
     move |input| {
         let judge = |source: &Source| classify(&model, source.open(sample_rate_hz)?, &settings);

@@ -71,8 +71,16 @@ fn bench_measures_every_stage() {
     let (stdout, stderr, code) = ran(&mut stage.genrescope(&arguments));
     assert_eq!(code, 0, "{stderr}");
     let record: Value = serde_json::from_str(&stdout).unwrap();
-    let stages =
-        ["decode", "mel", "mel_every_frame", "features", "features_3_s", "network", "total_1_thread", "total"];
+    let stages = [
+        "decode",
+        "mel",
+        "mel_every_frame",
+        "features",
+        "features_3_s",
+        "network",
+        "total_1_thread",
+        "total",
+    ];
     for stage in stages {
         assert!(record["stages"][stage]["seconds_of_audio_per_second"].as_f64().unwrap() > 0.0, "{stage}");
     }

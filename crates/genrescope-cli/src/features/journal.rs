@@ -104,7 +104,7 @@ impl Journal {
         }
         self.file.set_len(self.end).with_context(|| self.name())?;
         if !is_begun {
-            self.append(serde_json::to_string(expected)? + "\n")?;
+            self.append(&(serde_json::to_string(expected)? + "\n"))?;
         }
         Ok(())
     }
@@ -120,7 +120,7 @@ impl Journal {
         )
     }
 
-    fn append(&mut self, line: String) -> Result<()> {
+    fn append(&mut self, line: &str) -> Result<()> {
         self.file.seek(SeekFrom::Start(self.end)).with_context(|| self.name())?;
         self.file.write_all(line.as_bytes()).with_context(|| self.name())?;
         self.end += line.len() as u64;
@@ -142,7 +142,7 @@ impl Journal {
             rows: &'a [Row],
         }
         self.places.insert(key.clone(), Place { offset: self.end, rows: rows.len() });
-        self.append(serde_json::to_string(&Line { key, rows })? + "\n")
+        self.append(&(serde_json::to_string(&Line { key, rows })? + "\n"))
     }
 
     /// The rows of a recording that is done.

@@ -133,7 +133,7 @@ fn to_stdout(arguments: &Arguments, inputs: Vec<Input>, talk: &Talk) -> Result<E
     let events = start(arguments, inputs)?;
     let mut waiting = BTreeMap::new();
     print(&table::csv_header(arguments.cut().set))?;
-    for next in 0..names.len() {
+    for (next, name) in names.iter().enumerate() {
         let outcome = loop {
             if let Some(outcome) = waiting.remove(&next) {
                 break outcome;
@@ -143,8 +143,8 @@ fn to_stdout(arguments: &Arguments, inputs: Vec<Input>, talk: &Talk) -> Result<E
                 Event::Interrupted => return Ok(Ending::Interrupted),
             }
         };
-        if let Some(rows) = desk.take(&names[next], outcome) {
-            let text: String = rows.iter().map(|row| table::csv_row(&names[next], row)).collect();
+        if let Some(rows) = desk.take(name, outcome) {
+            let text: String = rows.iter().map(|row| table::csv_row(name, row)).collect();
             desk.talk.aside(|| print(&text))?;
         } else if arguments.strict {
             break;

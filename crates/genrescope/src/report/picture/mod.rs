@@ -12,7 +12,7 @@ pub use png::png;
 pub use scene::{Anchor, Grid, Line, Rectangle, Scene, Shape, Text, heat};
 pub use svg::svg;
 
-use self::panel::{INK, Panel, curve, grid, seconds};
+use self::panel::{Curve, INK, Panel, grid, points, seconds};
 use super::palette::Rgb;
 use crate::features::{
     Framing, MEL_BANDS, Magnitudes, Padding, ROLL_PERCENT, SAMPLE_RATE_HZ, chroma_stft, decompose_hpss,
@@ -107,10 +107,10 @@ impl Look {
     }
 
     /// Centroid and rolloff on an axis that puts a frequency at a height.
-    fn curves(&self, height: impl Fn(f32) -> f64) -> Vec<(String, Rgb, Vec<(f64, f64)>)> {
+    fn curves(&self, height: impl Fn(f32) -> f64) -> Vec<Curve> {
         vec![
-            ("centroid".into(), CENTROID, curve(&self.centroid(), &height)),
-            ("rolloff 85 %".into(), ROLLOFF, curve(&self.rolloff(), &height)),
+            Curve { name: "centroid".into(), colour: CENTROID, points: points(&self.centroid(), &height) },
+            Curve { name: "rolloff 85 %".into(), colour: ROLLOFF, points: points(&self.rolloff(), &height) },
         ]
     }
 
@@ -177,7 +177,11 @@ impl Look {
             grid: grid(self.frames(), TEMPO_ROWS, at),
             across: seconds(self.duration_s),
             upwards: [30, 60, 90, 120, 180, 240, 320].map(mark).to_vec(),
-            curves: if tempo > TEMPI[0] { vec![(self.tempo_words(), TEMPO, line)] } else { Vec::new() },
+            curves: if tempo > TEMPI[0] {
+                vec![Curve { name: self.tempo_words(), colour: TEMPO, points: line }]
+            } else {
+                Vec::new()
+            },
         }
     }
 }

@@ -20,8 +20,16 @@ pub(super) struct Panel {
     pub(super) across: Vec<Mark>,
     /// From the bottom up.
     pub(super) upwards: Vec<Mark>,
-    /// Name, colour and points, from 0 to 1 to the right and upwards.
-    pub(super) curves: Vec<(String, Rgb, Vec<(f64, f64)>)>,
+    /// Drawn over the grid.
+    pub(super) curves: Vec<Curve>,
+}
+
+/// A line over a panel.
+pub(super) struct Curve {
+    pub(super) name: String,
+    pub(super) colour: Rgb,
+    /// From 0 to 1 to the right and upwards.
+    pub(super) points: Vec<(f64, f64)>,
 }
 
 impl Panel {
@@ -30,7 +38,7 @@ impl Panel {
         scene.words((x, y - 10.0), Anchor::Start, FONT + 2.0, INK, &self.title);
         scene.shapes.push(Shape::Image(place, self.grid));
         let mut right = x + width;
-        for (name, colour, points) in self.curves.into_iter().rev() {
+        for Curve { name, colour, points } in self.curves.into_iter().rev() {
             let points = points.iter().map(|&(px, py)| (x + px * width, y + (1.0 - py) * height)).collect();
             scene.shapes.push(Shape::Line(Line { points, colour, width: 1.6 }));
             scene.words((right, y - 10.0), Anchor::End, FONT, FAINT, &name);
@@ -102,14 +110,14 @@ pub(super) fn seconds(duration_s: f64) -> Vec<Mark> {
 }
 
 /// Values over time as points of a curve, at most two a pixel: means of neighbours.
-pub(super) fn curve(values: &[f32], height: impl Fn(f32) -> f64) -> Vec<(f64, f64)> {
-    let points = values.len().min(MOST_COLUMNS / 2);
+pub(super) fn points(values: &[f32], height: impl Fn(f32) -> f64) -> Vec<(f64, f64)> {
+    let count = values.len().min(MOST_COLUMNS / 2);
     let point = |i: usize| {
-        let part = &values[i * values.len() / points..(i + 1) * values.len() / points];
+        let part = &values[i * values.len() / count..(i + 1) * values.len() / count];
         let mean = part.iter().sum::<f32>() / part.len() as f32;
-        ((i as f64 + 0.5) / points as f64, height(mean).clamp(0.0, 1.0))
+        ((i as f64 + 0.5) / count as f64, height(mean).clamp(0.0, 1.0))
     };
-    (0..points).map(point).collect()
+    (0..count).map(point).collect()
 }
 
 #[cfg(test)]
