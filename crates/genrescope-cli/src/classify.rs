@@ -108,7 +108,7 @@ pub(crate) fn run(arguments: &Arguments, talk: &Talk) -> Result<Ending> {
 }
 
 /// What the crew does with an input.
-fn judging(model: Model, settings: &Settings, threads_each: usize) -> impl Fn(&Input) -> Entry {
+fn judging(model: Model, settings: &Settings, threads_each: usize) -> impl Fn(&Input) -> Entry + use<> {
     let decoding = if threads_each > 1 { Decoding::Ahead } else { Decoding::Inline };
     let settings = Settings { decoding, ..settings.clone() };
     let sample_rate_hz = model.header.front_end.sample_rate_hz;

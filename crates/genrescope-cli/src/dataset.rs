@@ -15,8 +15,8 @@ use crate::talk::Talk;
 
 const EXAMPLES: &str = "\
 Examples:
-  genrescope dataset check music/                      folders of audio named by genre
-  genrescope dataset check music/tracks.csv            the same with artists and splits from a manifest
+  genrescope dataset check music/               folders of audio named by genre
+  genrescope dataset check music/tracks.csv     with its artists and splits
   genrescope dataset check spectrograms/ --json";
 
 /// Look at a data set

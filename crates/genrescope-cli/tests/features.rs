@@ -137,7 +137,7 @@ fn npy_is_an_array_of_records() {
     let header_len = u32::from_le_bytes(bytes[8..12].try_into().unwrap()) as usize;
     let header = std::str::from_utf8(&bytes[12..12 + header_len]).unwrap();
     assert!(header.contains("('path', '<U8'), ('segment', '<i8'), ('start_s', '<f8')"), "{header}");
-    assert!(header.contains("'shape': (4,)") && (12 + header_len) % 64 == 0, "{header}");
+    assert!(header.contains("'shape': (4,)") && (12 + header_len).is_multiple_of(64), "{header}");
     let record = 8 * 4 + 8 * (3 + 40);
     assert_eq!(bytes.len(), 12 + header_len + 4 * record);
     let start_of_second = 12 + header_len + record + 8 * 4 + 8;
