@@ -3,18 +3,12 @@
     pip install -r reference/requirements.txt && python reference/make_golden.py
 """
 
-import json
-import platform
-from pathlib import Path
-
 import librosa
 import numpy as np
-import scipy
 
-from synthesis import SEED, sound
+from golden_file import sampled, write
+from synthesis import sound
 
-GOLDEN = Path(__file__).parent.parent / "crates/genrescope/tests/golden"
-ENTRIES = 96
 NOISE_LEVEL = 0.05
 
 #        name                     rate    n_fft hop   bands padding     samples
@@ -30,18 +24,6 @@ CASES = [
     ("reflect_shorter_than_half", 22_050, 2048, 512,  128, "reflect",  700),
     ("constant_one_sample",       22_050, 2048, 512,  128, "constant", 1),
 ]
-
-
-def sampled(values: np.ndarray) -> dict:
-    """Maximum, sum and some entries of an array that is too large to store; indices into the flattened array."""
-    flat = values.astype(np.float64).ravel()
-    index = np.sort(np.random.default_rng(SEED).choice(flat.size, min(ENTRIES, flat.size), replace=False))
-    return {
-        "maximum": float(flat.max()),
-        "sum": float(flat.sum()),
-        "index": index.tolist(),
-        "value": [float(f"{v:.9g}") for v in flat[index]],
-    }
 
 
 def mel_case(name, rate, n_fft, hop, bands, padding, samples) -> dict:
@@ -68,19 +50,7 @@ def filter_bank_case(rate, n_fft, bands) -> dict:
             "peak": [float(f"{v:.9g}") for v in weights.max(axis=1)]}
 
 
-def write(name: str, cases: list) -> None:
-    golden = {
-        "generated_by": "reference/make_golden.py",
-        "versions": {"python": platform.python_version(), "librosa": librosa.__version__,
-                     "numpy": np.__version__, "scipy": scipy.__version__},
-        "seed": SEED,
-        "cases": cases,
-    }
-    (GOLDEN / name).write_text(json.dumps(golden, indent=None, separators=(",", ":")) + "\n")
-
-
-GOLDEN.mkdir(parents=True, exist_ok=True)
-write("mel_spectrogram.json", [mel_case(*case) for case in CASES])
-write("mel_filter_bank.json", [filter_bank_case(*c) for c in [(22_050, 2048, 128), (16_000, 512, 40), (44_100, 1023, 64)]])
+write("mel_spectrogram.json", __file__, [mel_case(*case) for case in CASES])
+write("mel_filter_bank.json", __file__, [filter_bank_case(*c) for c in [(22_050, 2048, 128), (16_000, 512, 40), (44_100, 1023, 64)]])
 hz = [0.0, 60.0, 440.0, 999.9, 1000.0, 1000.1, 3000.0, 6400.0, 11_025.0, 22_050.0]
-write("mel_scale.json", [{"hz": f, "mel": float(librosa.hz_to_mel(f))} for f in hz])
+write("mel_scale.json", __file__, [{"hz": f, "mel": float(librosa.hz_to_mel(f))} for f in hz])

@@ -28,6 +28,10 @@ its own terms. Made by `reference/make_third_party_notices.py`; do not edit by h
 code is in the public crate registry under the names and versions of the table and at
 <{symphonia}>; the licence is printed below and at <https://mozilla.org/MPL/2.0/>.
 
+**Letters of PNG pictures.** `crates/genrescope/src/report/picture/letters.txt` holds outlines of letters of DejaVu Sans
+(Copyright (c) 2003 by Bitstream, Inc. All Rights Reserved. Bitstream Vera is a trademark of Bitstream, Inc. DejaVu
+changes are in public domain); the licence stands beside it in `LETTERS-LICENCE`.
+
 Crates taken under Apache-2.0 come under the text in `LICENSE-APACHE`.
 
 | crate | version | licence | taken under | source |

@@ -21,3 +21,14 @@ def sound(rate_hz: int, samples: int, noise_level: float) -> np.ndarray:
     chirp = np.sin(2 * np.pi * (100 * t + (7000 - 100) * t * t / (2 * duration_s)))
     sines = 0.4 * np.sin(2 * np.pi * 440 * t) + 0.2 * np.sin(2 * np.pi * 1318.51 * t)
     return (sines + 0.2 * chirp + noise_level * noise(samples)).astype(np.float32)
+
+
+def music(rate_hz: int, samples: int) -> np.ndarray:
+    """Chords of decaying notes, 0.237 semitones sharp, and a stroke of noise twice a second; float32."""
+    t = np.arange(samples) / rate_hz
+    beat = np.floor(t / 0.5)
+    since = t - 0.5 * beat
+    root = np.array([0, 5, 7, 3])[beat.astype(int) % 4]
+    chord = sum(np.sin(2 * np.pi * 440 * 2 ** ((root + note - 12 + 0.237) / 12) * t) for note in (0, 4, 7))
+    white = noise(samples)
+    return (0.2 * np.exp(-3 * since) * chord + (0.3 * np.exp(-40 * since) + 0.002) * white).astype(np.float32)

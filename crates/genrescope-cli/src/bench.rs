@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use genrescope::audio::{AudioStream, Waveform};
-use genrescope::features::{FrontEnd, mel_spectrogram, patch_db};
+use genrescope::features::{FrontEnd, Padding, SAMPLE_RATE_HZ, descriptors, mel_spectrogram, patch_db};
 use genrescope::model::Model;
 use genrescope::predict::{Decoding, PATCH_HOP, Settings, classify};
 use serde::Serialize;
@@ -67,6 +67,9 @@ struct Stages {
     decode: Speed,
     mel: Speed,
     mel_every_frame: Speed,
+    /// The 57 features of GTZAN's table: of the whole, and of its first 3 s.
+    features: Speed,
+    features_3_s: Speed,
     network: Speed,
     total_1_thread: Speed,
     total: Speed,
@@ -98,6 +101,7 @@ fn measure(arguments: &Arguments, threads: usize) -> Result<Record> {
     let recording = Recording::new(arguments.file.as_deref());
     let waveform = recording.waveform(model.header.front_end.sample_rate_hz)?;
     let clock = Clock { runs: arguments.runs, duration_s: waveform.duration_s() };
+    let for_features = recording.waveform(SAMPLE_RATE_HZ)?;
     let network = network(&model, &waveform, &clock)?;
     let mel = |front_end: &FrontEnd| clock.ms(|| Ok(mel_spectrogram(&waveform, front_end)?));
     Ok(Record {
@@ -112,12 +116,24 @@ fn measure(arguments: &Arguments, threads: usize) -> Result<Record> {
             mel: clock.speed(mel(&model.header.front_end)?),
             mel_every_frame: clock
                 .speed(mel(&FrontEnd { frame_step: 1.0, ..model.header.front_end.clone() })?),
+            features: clock.speed(clock.ms(|| Ok(descriptors(&for_features.samples, Padding::Constant)))?),
+            features_3_s: features_3_s(&for_features, &clock)?,
             network: clock.speed(network.ms_per_patch * (clock.duration_s / patch_hop_s(&model)).ceil()),
             total_1_thread: total(&model, &recording, &clock, 1)?,
             total: total(&model, &recording, &clock, threads)?,
         },
         network,
     })
+}
+
+/// The 57 features of the first 3 s, or of all where it is shorter; ten times as many runs.
+fn features_3_s(waveform: &Waveform, clock: &Clock) -> Result<Speed> {
+    let samples = &waveform.samples[..waveform.samples.len().min(3 * SAMPLE_RATE_HZ as usize - 1)];
+    let clock = Clock {
+        runs: clock.runs.saturating_mul(10),
+        duration_s: samples.len() as f64 / f64::from(SAMPLE_RATE_HZ),
+    };
+    Ok(clock.speed(clock.ms(|| Ok(descriptors(samples, Padding::Constant)))?))
 }
 
 /// The network alone, on full patches.

@@ -6,11 +6,13 @@ use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
 use anyhow::Result;
-use genrescope::predict::{PatchLength, Settings};
+use genrescope::model::Model;
+use genrescope::predict::{Decoding, PatchLength, Settings, classify};
 use genrescope::report::{Detail, Entry, ModelLabel};
 
 use crate::crew::{self, Event};
 use crate::exit::Ending;
+use crate::inputs::{Input, Source};
 use crate::output::{Format, Report, Style};
 use crate::talk::Talk;
 use crate::{inputs, models};
@@ -100,9 +102,24 @@ pub(crate) fn run(arguments: &Arguments, talk: &Talk) -> Result<Ending> {
     let report = Report::open(arguments.output.as_deref(), arguments.style(), label)?;
     let count = inputs.len();
     let talk = talk.counting_to(count);
-    let events = crew::start(model, &settings, inputs, threads)?;
+    let events = crew::start(inputs, threads, judging(model, &settings, crew::threads_each(threads, count)))?;
     Desk { count, report, talk, strict: arguments.strict, failed: 0, judged_s: 0.0, started: Instant::now() }
         .run(&events)
+}
+
+/// What the crew does with an input.
+fn judging(model: Model, settings: &Settings, threads_each: usize) -> impl Fn(&Input) -> Entry + use<> {
+    let decoding = if threads_each > 1 { Decoding::Ahead } else { Decoding::Inline };
+    let settings = Settings { decoding, ..settings.clone() };
+    let sample_rate_hz = model.header.front_end.sample_rate_hz;
+    move |input| {
+        let judge = |source: &Source| classify(&model, source.open(sample_rate_hz)?, &settings);
+        let outcome = crew::work_on(input, judge).map(|mut prediction| {
+            prediction.warnings.extend(input.warning());
+            prediction
+        });
+        Entry { path: input.name.clone(), outcome }
+    }
 }
 
 /// Where the crew's results come in.
@@ -118,7 +135,7 @@ struct Desk {
 
 impl Desk {
     /// Writes results in the order of the inputs, as soon as it is their turn.
-    fn run(mut self, events: &Receiver<Event>) -> Result<Ending> {
+    fn run(mut self, events: &Receiver<Event<Entry>>) -> Result<Ending> {
         let mut waiting = BTreeMap::new();
         let mut next = 0;
         while next < self.count {

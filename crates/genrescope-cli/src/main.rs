@@ -4,8 +4,10 @@
 mod bench;
 mod classify;
 mod crew;
+mod dataset;
 mod evaluate;
 mod exit;
+mod features;
 mod inputs;
 mod inspect;
 mod manual;
@@ -38,8 +40,10 @@ Examples:
 #[derive(Subcommand)]
 enum Command {
     Classify(classify::Arguments),
+    Dataset(dataset::Arguments),
     Train(train::Args),
     Evaluate(evaluate::Args),
+    Features(features::Arguments),
     Models(models::Arguments),
     Inspect(inspect::Arguments),
     Bench(bench::Arguments),
@@ -53,8 +57,10 @@ fn main() -> std::process::ExitCode {
     exit::hush_decoders();
     let outcome = match cli.command {
         Command::Classify(arguments) => classify::run(&arguments, &talk),
+        Command::Dataset(arguments) => dataset::run(&arguments, &talk),
         Command::Train(arguments) => train::run(&arguments, &talk),
         Command::Evaluate(arguments) => evaluate::run(&arguments, &talk),
+        Command::Features(arguments) => features::run(&arguments, &talk),
         Command::Models(arguments) => models::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),

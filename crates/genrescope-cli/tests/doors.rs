@@ -9,7 +9,18 @@ use support::{Stage, ran};
 #[test]
 fn every_help_ends_with_examples() {
     let stage = Stage::new();
-    let commands = ["classify", "train", "evaluate", "models", "inspect", "bench", "completions", "man"];
+    let commands = [
+        "classify",
+        "features",
+        "dataset",
+        "train",
+        "evaluate",
+        "models",
+        "inspect",
+        "bench",
+        "completions",
+        "man",
+    ];
     for command in commands.iter().map(|command| vec![*command]).chain([vec![]]) {
         let arguments: Vec<&str> = command.iter().copied().chain(["--help"]).collect();
         let (stdout, _, code) = ran(&mut stage.genrescope(&arguments));
@@ -60,7 +71,17 @@ fn bench_measures_every_stage() {
     let (stdout, stderr, code) = ran(&mut stage.genrescope(&arguments));
     assert_eq!(code, 0, "{stderr}");
     let record: Value = serde_json::from_str(&stdout).unwrap();
-    for stage in ["decode", "mel", "mel_every_frame", "network", "total_1_thread", "total"] {
+    let stages = [
+        "decode",
+        "mel",
+        "mel_every_frame",
+        "features",
+        "features_3_s",
+        "network",
+        "total_1_thread",
+        "total",
+    ];
+    for stage in stages {
         assert!(record["stages"][stage]["seconds_of_audio_per_second"].as_f64().unwrap() > 0.0, "{stage}");
     }
 }

@@ -8,29 +8,7 @@ use genrescope::features::{
     FrontEnd, MelFrames, Padding, hz_to_mel, mel_filter_bank, mel_spectrogram, mel_to_hz, power_to_db,
 };
 use serde::Deserialize;
-use support::{assert_all_close, golden, sound};
-
-/// What `reference/make_golden.py` keeps of an array.
-#[derive(Deserialize)]
-struct Sampled {
-    maximum: f64,
-    sum: f64,
-    index: Vec<usize>,
-    value: Vec<f64>,
-}
-
-impl Sampled {
-    #[track_caller]
-    fn assert_close(&self, actual: &[f32], atol: f64, rtol: f64) {
-        let entries: Vec<f32> = self.index.iter().map(|&i| actual[i]).collect();
-        assert_all_close(&entries, &self.value, atol, rtol);
-        let maximum = actual.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        assert_all_close(&[maximum], &[self.maximum], atol, rtol);
-        let mean = |sum: f64| sum / actual.len() as f64;
-        let sum: f64 = actual.iter().map(|&x| f64::from(x)).sum();
-        assert_all_close(&[mean(sum)], &[mean(self.sum)], atol, rtol);
-    }
-}
+use support::{Sampled, assert_all_close, golden, sound};
 
 #[derive(Deserialize)]
 struct MelCase {

@@ -2,7 +2,8 @@
 //!
 //! Takes a folder of spectrograms (`gtzan-mel`) or of audio files named by genre; gives [`Dataset`]: every readable
 //! track as dB over time, with what is known of its artist, its duplicates and its published splits.
-//! Decides which tracks share a group ([`folds`]), how patches are cut and varied ([`patches`], [`augment`]).
+//! Decides which tracks share a group ([`folds`]), how patches are cut and varied ([`patches`], [`augment`]),
+//! and what should be known of the set before ([`check`], [`duplicates`]).
 //! Never trains, never prints; what cannot be read is listed in [`Dataset::skipped`].
 
 use std::path::{Path, PathBuf};
@@ -11,7 +12,9 @@ use crate::Error;
 use crate::features::FrontEnd;
 
 pub mod augment;
+pub mod check;
 mod draw;
+pub mod duplicates;
 pub mod folder;
 pub mod folds;
 pub mod gtzan;

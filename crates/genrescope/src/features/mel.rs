@@ -1,5 +1,7 @@
 //! The mel scale and its filter bank, after Slaney's Auditory Toolbox (1998), as librosa has them by default.
 
+use super::tile::{Tile, weighted_sum};
+
 /// Mels are linear up to this frequency, Hz, and logarithmic above.
 const BREAK_HZ: f64 = 1000.0;
 /// Width of a mel in the linear part, Hz.
@@ -73,6 +75,14 @@ impl MelFilterBank {
     pub fn weights(&self, band: usize) -> (usize, &[f32]) {
         let filter = &self.filters[band];
         (filter.first_bin, &filter.weights)
+    }
+
+    /// The bands of a tile of power.
+    pub(super) fn apply_to_tile(&self, power: &Tile, out: &mut Tile) {
+        out.frames = power.frames;
+        out.rows.clear();
+        let band = |filter: &Filter| weighted_sum(&power.rows[filter.first_bin..], &filter.weights);
+        out.rows.extend(self.filters.iter().map(band));
     }
 
     /// Appends the bands of one power spectrum to `out`.

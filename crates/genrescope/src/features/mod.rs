@@ -1,23 +1,52 @@
-//! Samples → mel spectrogram → what a network sees.
+//! Samples → what a network sees: mel spectrogram, and the audio features of GTZAN's published table.
 //!
-//! *Takes* mono samples at the front end's rate, in any pieces. *Gives* mel power, frame by frame ([`MelStream`],
-//! [`mel_spectrogram`]), and patches in dB ([`patch_db`]). *Decides* nothing that [`FrontEnd`] does not say; these
-//! settings travel in the model file, so that training, evaluation and every door have the same features. *Never*
-//! normalises: mean and deviation belong to the model.
+//! *Takes* mono samples, for the mel spectrogram in any pieces. *Gives* mel power, frame by frame ([`MelStream`],
+//! [`mel_spectrogram`]), patches in dB ([`patch_db`]), the functions of librosa that the table was made with, each by
+//! its name ([`chroma_stft`], [`hpss`], [`tempo`] …), and sets of their means and variances ([`FeatureSet`]).
+//! *Decides* nothing that [`FrontEnd`] or [`Framing`] do not say; these settings travel in the model file, so that
+//! training, evaluation and every door have the same features. *Never* normalises: mean and deviation belong to the
+//! model.
 
+mod chroma;
+mod descriptors;
+mod hpss;
+mod level;
 mod log_mel;
+mod median;
 mod mel;
+mod mel_descriptors;
+mod mfcc;
+mod rhythm;
+mod sets;
+mod spectral;
+mod statistics;
 mod stft;
 mod stream;
+mod tile;
+mod transform;
+mod tuning;
+mod vector;
 
 use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
+pub use chroma::{CHROMA, ChromaFilterBank, chroma_filter_bank, chroma_stft};
+pub use descriptors::{COEFFICIENTS, Descriptors, MEL_BANDS, SAMPLE_RATE_HZ, descriptors, mel_db};
+pub use hpss::{Separated, decompose_hpss, harmonic, hpss, percussive};
+pub use level::{rms, zero_crossing_rate};
 pub use log_mel::{mel_spectrogram, patch_db, power_to_db, rereference_db};
 pub use mel::{MelFilterBank, hz_to_mel, mel_filter_bank, mel_to_hz};
-pub use stft::{PowerSpectrum, hann_window};
+pub use mel_descriptors::{MelDescriptors, MelLayout, mel_descriptors};
+pub use mfcc::mfcc;
+pub use rhythm::{onset_strength, tempo, tempogram, tempogram_window};
+pub use sets::{Column, FeatureSet};
+pub use spectral::{ROLL_PERCENT, spectral_bandwidth, spectral_centroid, spectral_rolloff};
+pub use statistics::{Statistics, statistics};
+pub use stft::{Framing, Magnitudes, PowerSpectrum, Stft, hann_window, istft, stft};
 pub use stream::{MelFrames, MelStream};
+pub(crate) use transform::{Planes, RealTransform};
+pub use tuning::{Pitch, estimate_tuning, piptrack};
 
 use crate::{Error, ErrorKind, Result};
 

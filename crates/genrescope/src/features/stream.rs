@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use super::mel::dot;
+use super::stft::mirror;
+use super::tile::Tile;
+use super::vector::{LANES, sum_and_squares};
 use super::{FrontEnd, MelFilterBank, Padding, PowerSpectrum, mel_filter_bank};
 use crate::Result;
 
@@ -45,6 +47,10 @@ pub struct MelStream {
     front_end: FrontEnd,
     spectrum: PowerSpectrum,
     bank: MelFilterBank,
+    /// Power spectra of up to sixteen frames, one after the other and side by side, and their bands.
+    power: Vec<f32>,
+    tile: Tile,
+    mel: Tile,
     /// The padded signal from `buffer_start` on; only the signal itself while `led_in` is false.
     buffer: Vec<f32>,
     /// Where in the padded signal the buffer begins.
@@ -64,6 +70,9 @@ impl MelStream {
         Ok(Self {
             spectrum: PowerSpectrum::new(front_end.n_fft),
             bank: mel_filter_bank(front_end.sample_rate_hz, front_end.n_fft, front_end.mel_bands),
+            power: Vec::new(),
+            tile: Tile::default(),
+            mel: Tile::default(),
             buffer: vec![0.0; if led_in { front_end.n_fft / 2 } else { 0 }],
             buffer_start: 0,
             led_in,
@@ -126,12 +135,20 @@ impl MelStream {
         self.buffer.extend(mirrored);
     }
 
+    /// Computes the frames that are there to their end, sixteen at a time.
     fn compute_complete(&mut self, out: &mut MelFrames) {
-        while let Some(start) = self.next_frame() {
-            let frame = &self.buffer[start..][..self.front_end.n_fft];
-            out.mean_square.push(mean_square(&frame[self.within_signal()], frame.len()));
-            self.bank.apply(self.spectrum.of(frame), &mut out.power);
-            self.kept_frames += 1;
+        while self.next_frame().is_some() {
+            self.power.clear();
+            for _ in 0..LANES {
+                let Some(start) = self.next_frame() else { break };
+                let frame = &self.buffer[start..][..self.front_end.n_fft];
+                out.mean_square.push(mean_square(&frame[self.within_signal()], frame.len()));
+                self.power.extend_from_slice(self.spectrum.of(frame));
+                self.kept_frames += 1;
+            }
+            self.tile.load(&self.power, self.front_end.n_fft / 2 + 1);
+            self.bank.apply_to_tile(&self.tile, &mut self.mel);
+            self.mel.unload(&mut out.power);
         }
     }
 
@@ -165,26 +182,8 @@ impl MelStream {
 
 /// Σ (x - mean of x)² / `length`, as if zeros stood around the samples.
 fn mean_square(samples: &[f32], length: usize) -> f32 {
-    const LANES: usize = 16;
-    let (mut sums, mut squares) = ([0.0; LANES], [0.0; LANES]);
-    let (whole, rest) = samples.as_chunks::<LANES>();
-    for x in whole {
-        for lane in 0..LANES {
-            sums[lane] += x[lane];
-            squares[lane] += x[lane] * x[lane];
-        }
-    }
-    let sum: f32 = sums.iter().chain(rest).sum();
-    let square: f32 = squares.iter().sum::<f32>() + dot(rest, rest);
+    let [sum, square] = sum_and_squares(samples);
     (square - sum / samples.len().max(1) as f32 * sum).max(0.0) / length as f32
-}
-
-/// Which of `samples` samples stands at a position before or behind them: mirrored at the first and last sample
-/// without repeating it, again and again (`numpy.pad`, mode `reflect`).
-fn mirror(position: isize, samples: usize) -> usize {
-    let period = (2 * (samples as isize - 1)).max(1);
-    let place = position.rem_euclid(period);
-    place.min(period - place) as usize % samples
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! Predictions → what people and programs read: text, JSON, CSV; one file a format.
+//! Predictions → what people and programs read: text, JSON, CSV; one file a format;
+//! and recordings → [`picture`]s of them.
 //!
 //! *Takes* an [`Entry`] (one input, judged or failed) and the [`ModelLabel`] it was judged by. *Gives* strings;
 //! opening files and terminals is the doors' business. *Never* computes a score.
@@ -6,6 +7,7 @@
 pub mod csv;
 pub mod json;
 pub mod palette;
+pub mod picture;
 pub mod text;
 
 use crate::error::Error;

@@ -53,6 +53,21 @@ pub fn sound(rate_hz: u32, samples: usize, noise_level: f64) -> Vec<f32> {
     noise(samples).into_iter().enumerate().map(at).collect()
 }
 
+/// Chords of decaying notes, 0.237 semitones sharp, and a stroke of noise twice a second; `reference/synthesis.py` has
+/// the same.
+pub fn music(rate_hz: u32, samples: usize) -> Vec<f32> {
+    let at = |(n, noise): (usize, f64)| {
+        let t = n as f64 / f64::from(rate_hz);
+        let beat = (t / 0.5).floor();
+        let since = t - 0.5 * beat;
+        let root = [0.0, 5.0, 7.0, 3.0][beat as usize % 4];
+        let hz = |note: f64| 440.0 * 2f64.powf((root + note - 12.0 + 0.237) / 12.0);
+        let chord: f64 = [0.0, 4.0, 7.0].iter().map(|&n| (std::f64::consts::TAU * hz(n) * t).sin()).sum();
+        (0.2 * (-3.0 * since).exp() * chord + (0.3 * (-40.0 * since).exp() + 0.002) * noise) as f32
+    };
+    noise(samples).into_iter().enumerate().map(at).collect()
+}
+
 /// How the samples of a wav file are written.
 #[derive(Clone, Copy, Debug)]
 pub enum WavSample {
@@ -146,6 +161,28 @@ pub fn golden<T: serde::de::DeserializeOwned>(name: &str) -> Vec<T> {
     let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden")).join(name);
     let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     serde_json::from_str::<Golden<T>>(&text).unwrap().cases
+}
+
+/// What `reference/golden_file.py` keeps of an array.
+#[derive(serde::Deserialize)]
+pub struct Sampled {
+    pub maximum: f64,
+    sum: f64,
+    index: Vec<usize>,
+    value: Vec<f64>,
+}
+
+impl Sampled {
+    #[track_caller]
+    pub fn assert_close(&self, actual: &[f32], atol: f64, rtol: f64) {
+        let entries: Vec<f32> = self.index.iter().map(|&i| actual[i]).collect();
+        assert_all_close(&entries, &self.value, atol, rtol);
+        let maximum = actual.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        assert_all_close(&[maximum], &[self.maximum], atol, rtol);
+        let mean = |sum: f64| sum / actual.len() as f64;
+        let sum: f64 = actual.iter().map(|&x| f64::from(x)).sum();
+        assert_all_close(&[mean(sum)], &[mean(self.sum)], atol, rtol);
+    }
 }
 
 /// Fails unless the result is an error of this kind whose message names `part`.

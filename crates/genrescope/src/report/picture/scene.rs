@@ -1,0 +1,101 @@
+//! What a picture is made of, before it is SVG or PNG.
+
+use crate::report::palette::Rgb;
+
+/// A picture: shapes on white, later ones over earlier ones; lengths in pixels, y downwards.
+pub struct Scene {
+    /// Width.
+    pub width: f64,
+    /// Height.
+    pub height: f64,
+    /// What it shows.
+    pub shapes: Vec<Shape>,
+}
+
+/// A part of a picture.
+pub enum Shape {
+    /// A grid of colours, stretched over a rectangle.
+    Image(Rectangle, Grid),
+    /// Straight lines from point to point.
+    Line(Line),
+    /// Words.
+    Text(Text),
+}
+
+/// Where something lies.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rectangle {
+    /// Left edge.
+    pub x: f64,
+    /// Upper edge.
+    pub y: f64,
+    /// Width.
+    pub width: f64,
+    /// Height.
+    pub height: f64,
+}
+
+/// Levels from 0 to 255, each a colour of [`heat`].
+pub struct Grid {
+    /// Columns, from left to right.
+    pub columns: usize,
+    /// `[rows, columns]` row-major, the upper row first.
+    pub levels: Vec<u8>,
+}
+
+/// A line of several points.
+pub struct Line {
+    /// Its points.
+    pub points: Vec<(f64, f64)>,
+    /// Its colour.
+    pub colour: Rgb,
+    /// Its width.
+    pub width: f64,
+}
+
+/// Words on one line.
+pub struct Text {
+    /// Where their anchor stands on the base line.
+    pub at: (f64, f64),
+    /// Which part of them stands there.
+    pub anchor: Anchor,
+    /// Height of the font.
+    pub size: f64,
+    /// Colour of the letters.
+    pub colour: Rgb,
+    /// What they say.
+    pub words: String,
+}
+
+/// Which part of a text stands at its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Anchor {
+    /// Its beginning.
+    Start,
+    /// Its middle.
+    Middle,
+    /// Its end.
+    End,
+}
+
+/// Eight steps from black over violet and orange to pale yellow; equal steps look equal (matplotlib's `magma`).
+const HEAT: [Rgb; 9] = [
+    [0x00, 0x00, 0x04],
+    [0x1d, 0x11, 0x47],
+    [0x51, 0x12, 0x7c],
+    [0x82, 0x25, 0x81],
+    [0xb7, 0x37, 0x79],
+    [0xe7, 0x52, 0x63],
+    [0xfc, 0x89, 0x61],
+    [0xfe, 0xc4, 0x88],
+    [0xfc, 0xfd, 0xbf],
+];
+
+/// The colour of a level.
+pub fn heat(level: u8) -> Rgb {
+    let place = f64::from(level) / 255.0 * (HEAT.len() - 1) as f64;
+    let step = (place as usize).min(HEAT.len() - 2);
+    let share = place - step as f64;
+    let mix = |a: u8, b: u8| (f64::from(a) + share * (f64::from(b) - f64::from(a))).round() as u8;
+    std::array::from_fn(|i| mix(HEAT[step][i], HEAT[step + 1][i]))
+}
