@@ -9,11 +9,12 @@ use std::path::Path;
 use genrescope::ErrorKind;
 use genrescope::audio::{Waveform, audio_files};
 use genrescope::features::{
-    FrontEnd, MelFrames, MelStream, Padding, Reference, mel_filter_bank, mel_spectrogram, patch_db,
-    power_to_db, rereference_db,
+    Framing, FrontEnd, MelFrames, MelLayout, MelStream, Padding, Reference, Statistics, mel_db,
+    mel_descriptors, mel_filter_bank, mel_spectrogram, patch_db, power_to_db, rereference_db, rms,
+    spectral_centroid, spectral_rolloff, stft,
 };
 use proptest::prelude::*;
-use support::{assert_all_close, assert_refused, shared_data, sound};
+use support::{assert_all_close, assert_refused, music, shared_data, sound};
 
 const RATE_HZ: u32 = 22_050;
 
@@ -168,6 +169,38 @@ fn settings_that_make_no_spectrogram_are_refused() {
     }
     let other_rate = Waveform { samples: vec![0.0], sample_rate_hz: 16_000 };
     assert_refused(mel_spectrogram(&other_rate, &good()), ErrorKind::BadSettings, "16000 Hz");
+}
+
+#[test]
+fn what_a_mel_spectrogram_says_is_near_what_samples_and_spectrum_say() {
+    let samples = music(RATE_HZ, 110_250);
+    let framing = Framing::with_padding(Padding::Constant);
+    let magnitudes = stft(&samples, framing).magnitudes();
+    let found = mel_descriptors(&mel_db(&samples, Padding::Constant), MelLayout::default());
+    let near = |found: f64, expected: f32, rtol| assert_all_close(&[found], &[expected], 0.0, rtol);
+    near(found.rms.mean, mean(&rms(&samples, framing)), 0.05);
+    near(found.spectral_centroid.mean, mean(&spectral_centroid(&magnitudes, RATE_HZ)), 0.1);
+    near(found.rolloff.mean, mean(&spectral_rolloff(&magnitudes, RATE_HZ, 0.85)), 0.1);
+    assert_eq!(found.values().len(), 46);
+}
+
+#[test]
+fn what_0_db_is_changes_the_level_and_the_first_coefficient_of_a_mel_spectrogram_alone() {
+    let db = mel_db(&music(RATE_HZ, 60_000), Padding::Constant);
+    let louder: Vec<f32> = db.iter().map(|level| level + 20.0).collect();
+    let [quiet, loud] = [&db, &louder].map(|db| mel_descriptors(db, MelLayout::default()));
+    let same = |a: Statistics, b: Statistics| {
+        assert_all_close(&[a.mean, a.variance], &[b.mean, b.variance], 1e-3, 1e-4);
+    };
+    assert_all_close(&[loud.rms.mean], &[10.0 * quiet.rms.mean], 0.0, 1e-4);
+    same(loud.spectral_centroid, quiet.spectral_centroid);
+    same(loud.rolloff, quiet.rolloff);
+    assert_all_close(&[loud.mfcc[0].mean], &[quiet.mfcc[0].mean + 20.0 * 128f64.sqrt()], 0.0, 1e-4);
+    loud.mfcc[1..].iter().zip(&quiet.mfcc[1..]).for_each(|(a, b)| same(*a, *b));
+}
+
+fn mean(values: &[f32]) -> f32 {
+    values.iter().sum::<f32>() / values.len() as f32
 }
 
 proptest! {

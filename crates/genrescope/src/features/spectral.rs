@@ -91,7 +91,7 @@ impl WithSimd for Centre<'_> {
             for (k, row) in self.0.iter().enumerate() {
                 let value = S::as_simd_f32s(row).0[vector];
                 sum = simd.add_f32s(sum, value);
-                weighted = simd.mul_add_f32s(simd.splat_f32s(k as f32), value, weighted);
+                weighted = simd.mul_add_e_f32s(simd.splat_f32s(k as f32), value, weighted);
             }
             S::as_mut_simd_f32s(&mut out[0]).0[vector] = sum;
             S::as_mut_simd_f32s(&mut out[1]).0[vector] = weighted;
@@ -118,7 +118,7 @@ impl WithSimd for Spread<'_> {
             for (k, row) in self.rows.iter().enumerate() {
                 let distance = simd.sub_f32s(simd.splat_f32s(k as f32), centroid);
                 let value = S::as_simd_f32s(row).0[vector];
-                spread = simd.mul_add_f32s(simd.mul_f32s(value, distance), distance, spread);
+                spread = simd.mul_add_e_f32s(simd.mul_f32s(value, distance), distance, spread);
             }
             S::as_mut_simd_f32s(&mut out).0[vector] = spread;
         }

@@ -70,19 +70,20 @@ pub(super) fn weighted_sum(rows: &[Lanes], weights: &[f32]) -> Lanes {
                 let (rows, last_row) = self.0.as_chunks::<2>();
                 let (weights, last_weight) = self.1.as_chunks::<2>();
                 for (row, weight) in rows.iter().zip(weights) {
-                    even = simd.mul_add_f32s(
+                    even = simd.mul_add_e_f32s(
                         simd.splat_f32s(weight[0]),
                         S::as_simd_f32s(&row[0]).0[vector],
                         even,
                     );
-                    odd = simd.mul_add_f32s(
+                    odd = simd.mul_add_e_f32s(
                         simd.splat_f32s(weight[1]),
                         S::as_simd_f32s(&row[1]).0[vector],
                         odd,
                     );
                 }
                 if let ([row, ..], [weight, ..]) = (last_row, last_weight) {
-                    even = simd.mul_add_f32s(simd.splat_f32s(*weight), S::as_simd_f32s(row).0[vector], even);
+                    even =
+                        simd.mul_add_e_f32s(simd.splat_f32s(*weight), S::as_simd_f32s(row).0[vector], even);
                 }
                 *sum = simd.add_f32s(even, odd);
             }

@@ -43,12 +43,12 @@ pub(super) fn sum_and_squares(values: &[f32]) -> [f32; 2] {
             for four in fours {
                 for i in 0..4 {
                     sums[i] = simd.add_f32s(sums[i], four[i]);
-                    squares[i] = simd.mul_add_f32s(four[i], four[i], squares[i]);
+                    squares[i] = simd.mul_add_e_f32s(four[i], four[i], squares[i]);
                 }
             }
             for &x in few {
                 sums[0] = simd.add_f32s(sums[0], x);
-                squares[0] = simd.mul_add_f32s(x, x, squares[0]);
+                squares[0] = simd.mul_add_e_f32s(x, x, squares[0]);
             }
             let total = |[a, b, c, d]: [S::f32s; 4]| {
                 simd.reduce_sum_f32s(simd.add_f32s(simd.add_f32s(a, b), simd.add_f32s(c, d)))
