@@ -1,10 +1,12 @@
 //! Optimisers and the training step.
 
 use crate::graph::ShapeError;
+use crate::kernels::Path;
 use crate::layers::Mode;
 use crate::loss::softmax_cross_entropy;
 use crate::network::{Network, Parameter};
 use crate::session::Session;
+use rayon::prelude::*;
 
 /// Settings of Adam (Kingma and Ba 2015); with weight decay it is AdamW (Loshchilov and Hutter 2019).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -130,21 +132,16 @@ impl Trainer {
         let gradients = self.session.backward(&self.network, &d_logits);
         let scale = shortening(self.network.parameters(), gradients, self.longest_gradient);
         self.steps += 1;
+        let path = self.network.path();
         let moments = self.means.iter_mut().zip(&mut self.squares);
         let parameters = self.network.parameters_mut().iter_mut().zip(gradients);
         for ((parameter, gradient), (mean, square)) in parameters.zip(moments) {
-            match parameter.running {
-                Some(momentum) => follow(&mut parameter.data, gradient, momentum),
-                None => {
-                    let gradient = gradient.iter().map(|g| scale * g);
-                    match &self.optimizer {
-                        Optimizer::Adam(adam) => {
-                            adam.update(parameter, gradient, [mean, square], self.steps, learning_rate);
-                        }
-                        Optimizer::Sgd(sgd) => sgd.update(parameter, gradient, mean, learning_rate),
-                    }
-                }
-            }
+            let Some(momentum) = parameter.running else {
+                let update = Update::new(&self.optimizer, parameter, (self.steps, learning_rate), scale);
+                update.apply(path, &mut parameter.data, gradient, [mean, square]);
+                continue;
+            };
+            follow(&mut parameter.data, gradient, momentum);
         }
         Ok(Step { loss, logits })
     }
@@ -203,40 +200,68 @@ fn decay(parameter: &Parameter, learning_rate: f32, weight_decay: f32) -> f32 {
     if parameter.shape.len() > 1 { learning_rate * weight_decay } else { 0.0 }
 }
 
-impl Adam {
-    fn update(
-        &self,
-        parameter: &mut Parameter,
-        gradient: impl Iterator<Item = f32>,
-        [mean, square]: [&mut Vec<f32>; 2],
-        steps: u64,
-        learning_rate: f32,
-    ) {
-        let correction = |beta: f32| (1.0 - f64::from(beta).powf(steps as f64)) as f32;
-        let rate = learning_rate / correction(self.beta1);
-        let root = correction(self.beta2).sqrt();
-        let decay = decay(parameter, learning_rate, self.weight_decay);
-        let moments = mean.iter_mut().zip(square.iter_mut());
-        for ((weight, g), (m, v)) in parameter.data.iter_mut().zip(gradient).zip(moments) {
-            *m = self.beta1 * *m + (1.0 - self.beta1) * g;
-            *v = self.beta2 * *v + (1.0 - self.beta2) * g * g;
-            *weight -= decay * *weight + rate * *m / (v.sqrt() / root + self.eps);
-        }
-    }
+/// Numbers that a thread moves at a time.
+const CHUNK: usize = 1 << 14;
+
+/// One step of one parameter, with everything that does not vary within it.
+struct Update {
+    optimizer: Optimizer,
+    learning_rate: f32,
+    decay: f32,
+    /// Of the gradient.
+    scale: f32,
+    /// Adam's corrections of its two young means.
+    corrections: [f32; 2],
 }
 
-impl Sgd {
-    fn update(
-        &self,
-        parameter: &mut Parameter,
-        gradient: impl Iterator<Item = f32>,
-        direction: &mut [f32],
-        learning_rate: f32,
-    ) {
-        let decay = decay(parameter, learning_rate, self.weight_decay);
-        for ((weight, g), direction) in parameter.data.iter_mut().zip(gradient).zip(direction) {
-            *direction = self.momentum * *direction + g;
-            *weight -= decay * *weight + learning_rate * *direction;
+impl Update {
+    fn new(
+        optimizer: &Optimizer,
+        parameter: &Parameter,
+        (step, learning_rate): (u64, f32),
+        scale: f32,
+    ) -> Self {
+        let (betas, weight_decay) = match optimizer {
+            Optimizer::Adam(adam) => ([adam.beta1, adam.beta2], adam.weight_decay),
+            Optimizer::Sgd(sgd) => ([0.0; 2], sgd.weight_decay),
+        };
+        let corrections = betas.map(|beta| (1.0 - f64::from(beta).powf(step as f64)) as f32);
+        let decay = decay(parameter, learning_rate, weight_decay);
+        Self { optimizer: *optimizer, learning_rate, decay, scale, corrections }
+    }
+
+    fn apply(&self, path: Path, weights: &mut [f32], gradient: &[f32], [mean, square]: [&mut Vec<f32>; 2]) {
+        let moments = mean.par_chunks_mut(CHUNK).zip(square.par_chunks_mut(CHUNK));
+        let weights = weights.par_chunks_mut(CHUNK).zip(gradient.par_chunks(CHUNK));
+        weights.zip(moments).for_each(|((weights, gradient), (mean, square))| {
+            path.vectorize(
+                #[inline(always)]
+                || match &self.optimizer {
+                    Optimizer::Adam(adam) => self.adam(adam, weights, gradient, [mean, square]),
+                    Optimizer::Sgd(sgd) => self.descend(sgd, weights, gradient, mean),
+                },
+            );
+        });
+    }
+
+    #[inline(always)]
+    fn adam(&self, adam: &Adam, weights: &mut [f32], gradient: &[f32], [mean, square]: [&mut [f32]; 2]) {
+        let rate = self.learning_rate / self.corrections[0];
+        let root = 1.0 / self.corrections[1].sqrt();
+        let moments = mean.iter_mut().zip(square.iter_mut());
+        for ((weight, g), (m, v)) in weights.iter_mut().zip(gradient).zip(moments) {
+            let g = self.scale * g;
+            *m = adam.beta1 * *m + (1.0 - adam.beta1) * g;
+            *v = adam.beta2 * *v + (1.0 - adam.beta2) * g * g;
+            *weight -= self.decay * *weight + rate * *m / (v.sqrt() * root + adam.eps);
+        }
+    }
+
+    #[inline(always)]
+    fn descend(&self, sgd: &Sgd, weights: &mut [f32], gradient: &[f32], direction: &mut [f32]) {
+        for ((weight, g), direction) in weights.iter_mut().zip(gradient).zip(direction) {
+            *direction = sgd.momentum * *direction + self.scale * g;
+            *weight -= self.decay * *weight + self.learning_rate * *direction;
         }
     }
 }
@@ -254,12 +279,14 @@ mod tests {
     const GRADIENTS: [[f32; 2]; 3] = [[0.3, -0.4], [1.0, 2.0], [-0.5, 0.1]];
 
     /// The weights `[1, -2]` after each of three steps at rate 0.1.
-    fn moved(longest: f32, mut update: impl FnMut(&mut Parameter, Vec<f32>, u64)) -> Vec<f32> {
+    fn moved(longest: f32, optimizer: impl Into<Optimizer>) -> Vec<f32> {
         let mut weights =
             Parameter { name: "w".into(), shape: vec![2, 1], data: vec![1.0, -2.0], running: None };
+        let (optimizer, mut mean, mut square) = (optimizer.into(), vec![0.0; 2], vec![0.0; 2]);
         let step = |(number, gradient): (u64, &[f32; 2])| {
             let scale = shortening(std::slice::from_ref(&weights), &[gradient.to_vec()], longest);
-            update(&mut weights, gradient.iter().map(|g| scale * g).collect(), number);
+            let update = Update::new(&optimizer, &weights, (number, 0.1), scale);
+            update.apply(Path::detect(), &mut weights.data, gradient, [&mut mean, &mut square]);
             weights.data.clone()
         };
         (1..).zip(&GRADIENTS).flat_map(step).collect()
@@ -271,18 +298,11 @@ mod tests {
     }
 
     fn descent(longest: f32) -> Vec<f32> {
-        let (sgd, mut direction) = (Sgd { momentum: 0.9, weight_decay: 0.0 }, [0.0; 2]);
-        moved(longest, |weights, gradient, _| {
-            sgd.update(weights, gradient.into_iter(), &mut direction, 0.1);
-        })
+        moved(longest, Sgd { momentum: 0.9, weight_decay: 0.0 })
     }
 
     fn adam(weight_decay: f32) -> Vec<f32> {
-        let adam = Adam { weight_decay, ..Adam::default() };
-        let (mut mean, mut square) = (vec![0.0; 2], vec![0.0; 2]);
-        moved(f32::INFINITY, |weights, gradient, step| {
-            adam.update(weights, gradient.into_iter(), [&mut mean, &mut square], step, 0.1);
-        })
+        moved(f32::INFINITY, Adam { weight_decay, ..Adam::default() })
     }
 
     // torch 2.15.0, float64: torch.optim.SGD, Adam and AdamW, torch.nn.utils.clip_grad_norm_

@@ -5,8 +5,7 @@
 //! With NHWC memory the taps of one kernel row are a contiguous run of `kernel_bands · channels` numbers, and the
 //! runs of neighbouring outputs overlap: no im2col. A tile of `P` rows by `V` vectors stays in registers over the
 //! whole sum; a row of `a` is broadcast, `b` is loaded once per tile; a mask covers
-//! what fills no vector. Tiles: 6x4, 12x2, 16x1 vectors of 16 lanes;
-//! 3x4, 6x2, 12x1 of 8 lanes.
+//! what fills no vector. Tiles: 6x4, 12x2, 12x1 vectors of 16 lanes; 6x2, 12x1 of 8 lanes, for half as many registers.
 
 use super::Path;
 use pulp::{MemMask, Simd, WithSimd};
@@ -90,7 +89,6 @@ impl WithSimd for Whole {
             unsafe {
                 column += match left / lanes {
                     4.. if lanes == 16 => self.columns::<S, 6, 4, true>(simd, column),
-                    4.. if lanes == 8 => self.columns::<S, 3, 4, true>(simd, column),
                     2.. if lanes == 16 => self.columns::<S, 12, 2, true>(simd, column),
                     2.. if lanes == 8 => self.columns::<S, 6, 2, true>(simd, column),
                     1.. => self.columns::<S, 12, 1, true>(simd, column),
