@@ -129,7 +129,7 @@ impl Trainer {
         let mode = Mode::Train { seed: self.steps };
         let logits = self.session.forward(&self.network, inputs, [samples, frames], mode)?.to_vec();
         let (loss, d_logits) = softmax_cross_entropy(&logits, targets, targets.len() / samples.max(1));
-        let gradients = self.session.backward(&self.network, &d_logits);
+        let gradients = self.session.backward(&self.network, inputs, &d_logits);
         let scale = shortening(self.network.parameters(), gradients, self.longest_gradient);
         self.steps += 1;
         let path = self.network.path();

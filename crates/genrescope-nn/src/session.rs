@@ -40,9 +40,9 @@ impl Session {
         let nodes = network.graph().nodes();
         self.values.resize_with(nodes.len(), Vec::new);
         self.memos.resize_with(nodes.len(), Memo::default);
-        self.set_inputs(network, inputs)?;
+        self.check_inputs(network, inputs)?;
         for (index, task) in network.plan().tasks.iter().enumerate() {
-            self.run(network, task);
+            self.run(network, task, inputs);
             if mode == Mode::Infer {
                 self.release(network, index);
             }
@@ -50,9 +50,10 @@ impl Session {
         Ok(self.values.last().map_or(&[], Vec::as_slice))
     }
 
-    /// The gradients of all parameters, from the gradient of the output of the last training [`Session::forward`].
+    /// The gradients of all parameters, from the gradient of the output of the last training [`Session::forward`], whose
+    /// inputs they want again.
     /// Those of running statistics are the batch's own values.
-    pub fn backward(&mut self, network: &Network, d_output: &[f32]) -> &[Vec<f32>] {
+    pub fn backward(&mut self, network: &Network, inputs: &[&[f32]], d_output: &[f32]) -> &[Vec<f32>] {
         let parameters = network.parameters();
         self.d_parameters.resize_with(parameters.len(), Vec::new);
         for (gradient, parameter) in self.d_parameters.iter_mut().zip(parameters) {
@@ -63,27 +64,23 @@ impl Session {
         last.copy_from_slice(d_output);
         *self.d_values.last_mut().expect("a graph has an output") = Some(last);
         for task in network.plan().tasks.iter().rev() {
-            self.run_back(network, task);
+            self.run_back(network, task, inputs);
         }
         &self.d_parameters
     }
 
-    fn set_inputs(&mut self, network: &Network, inputs: &[&[f32]]) -> Result<(), ShapeError> {
-        let nodes = network.graph().nodes().iter().enumerate();
+    /// Refuses inputs of another length than `samples` and the graph say.
+    fn check_inputs(&self, network: &Network, inputs: &[&[f32]]) -> Result<(), ShapeError> {
+        let nodes = network.graph().nodes().iter().zip(&self.shapes);
         let mut given = inputs.iter();
-        for (id, node) in nodes.filter(|(_, node)| node.layer == Layer::Input) {
-            let expected = self.samples * size(self.shapes[id]);
-            let input = given.next().filter(|input| input.len() == expected).ok_or_else(|| ShapeError {
-                node: node.name.clone(),
-                message: format!("expects {} samples of {:?}", self.samples, self.shapes[id]),
-            })?;
-            let mut value = std::mem::take(&mut self.values[id]);
-            if value.capacity() < expected {
-                value = self.take(expected);
+        for (node, shape) in nodes.filter(|(node, _)| node.layer == Layer::Input) {
+            let expected = self.samples * size(*shape);
+            if given.next().is_none_or(|input| input.len() != expected) {
+                return Err(ShapeError {
+                    node: node.name.clone(),
+                    message: format!("expects {} samples of {shape:?}", self.samples),
+                });
             }
-            value.clear();
-            value.extend_from_slice(input);
-            self.values[id] = value;
         }
         Ok(())
     }
@@ -98,7 +95,7 @@ impl Session {
         }
     }
 
-    fn run(&mut self, network: &Network, task: &Task) {
+    fn run(&mut self, network: &Network, task: &Task, given: &[&[f32]]) {
         let node = &network.graph().nodes()[task.node()];
         let length = self.samples * size(self.shapes[task.value()]);
         let mut output = std::mem::take(&mut self.values[task.value()]);
@@ -107,7 +104,7 @@ impl Session {
         }
         output.resize(length, 0.0);
         let mut memo = std::mem::take(&mut self.memos[task.node()]);
-        let inputs: Vec<Value> = node.inputs.iter().map(|id| self.value(id.0)).collect();
+        let inputs: Vec<Value> = node.inputs.iter().map(|id| self.value(network, id.0, given)).collect();
         let (pass, weights) = (self.pass(network, task), weights(network, task));
         match &task.block {
             Some(block) => block.forward(&pass, inputs[0], &weights, &mut output, &mut memo),
@@ -117,21 +114,22 @@ impl Session {
         self.memos[task.node()] = memo;
     }
 
-    fn run_back(&mut self, network: &Network, task: &Task) {
+    fn run_back(&mut self, network: &Network, task: &Task, given: &[&[f32]]) {
         let nodes = network.graph().nodes();
         let node = &nodes[task.node()];
         let Some(d_output) = self.d_values[task.value()].take() else { return };
         let wanted: Vec<bool> = node.inputs.iter().map(|id| nodes[id.0].layer != Layer::Input).collect();
-        let lengths: Vec<usize> = node.inputs.iter().map(|id| self.values[id.0].len()).collect();
+        let lengths: Vec<usize> =
+            node.inputs.iter().map(|id| self.samples * size(self.shapes[id.0])).collect();
         let mut d_inputs: Vec<Option<Vec<f32>>> =
             wanted.iter().zip(lengths).map(|(wanted, length)| wanted.then(|| self.take(length))).collect();
         let places = parameters(network, task);
         let mut d_weights: Vec<Vec<f32>> =
             places.iter().map(|place| std::mem::take(&mut self.d_parameters[*place])).collect();
-        let inputs: Vec<Value> = node.inputs.iter().map(|id| self.value(id.0)).collect();
+        let inputs: Vec<Value> = node.inputs.iter().map(|id| self.value(network, id.0, given)).collect();
         let gradients = Backward {
             inputs: &inputs,
-            output: self.value(task.value()),
+            output: self.value(network, task.value(), given),
             weights: &weights(network, task),
             memo: &self.memos[task.node()],
             d_output: &d_output,
@@ -166,8 +164,14 @@ impl Session {
         }
     }
 
-    fn value(&self, id: usize) -> Value<'_> {
-        Value { shape: self.shapes[id], data: &self.values[id] }
+    /// The value of a node: the graph's inputs lie where they were given.
+    fn value<'a>(&'a self, network: &Network, id: usize, given: &[&'a [f32]]) -> Value<'a> {
+        let nodes = network.graph().nodes();
+        let data = match nodes[id].layer {
+            Layer::Input => given[nodes[..id].iter().filter(|node| node.layer == Layer::Input).count()],
+            _ => &self.values[id][..],
+        };
+        Value { shape: self.shapes[id], data }
     }
 
     /// A buffer of `length` numbers from the free ones; its content is left over.

@@ -124,7 +124,7 @@ fn check(name: &str, shape: Shape, build: impl Fn(&mut Graph, NodeId)) {
 fn compare(mut network: Network) {
     let weights = Generator::named("loss").values(forward(&network).1.len(), 1.0, 0.0);
     let (mut session, _) = forward(&network);
-    let gradients = session.backward(&network, &weights).to_vec();
+    let gradients = session.backward(&network, &[&one_hot()], &weights).to_vec();
     let trained: Vec<usize> =
         (0..gradients.len()).filter(|i| network.parameters()[*i].is_trained()).collect();
     for index in trained {
@@ -150,10 +150,12 @@ fn slope(network: &mut Network, [parameter, at]: [usize; 2], weights: &[f32]) ->
     slope
 }
 
+fn one_hot() -> Vec<f32> {
+    (0..SAMPLES * SAMPLES).map(|i| if i % (SAMPLES + 1) == 0 { 1.0 } else { 0.0 }).collect()
+}
+
 fn forward(network: &Network) -> (Session, Vec<f32>) {
-    let one_hot: Vec<f32> =
-        (0..SAMPLES * SAMPLES).map(|i| if i % (SAMPLES + 1) == 0 { 1.0 } else { 0.0 }).collect();
     let mut session = Session::new();
-    let output = session.forward(network, &[&one_hot], [SAMPLES, 1], TRAINING).unwrap().to_vec();
+    let output = session.forward(network, &[&one_hot()], [SAMPLES, 1], TRAINING).unwrap().to_vec();
     (session, output)
 }

@@ -118,7 +118,7 @@ fn gradients(network: &Network, inputs: &[&[f32]], extent: [usize; 2], targets: 
     let mut session = Session::new();
     let logits = session.forward(network, inputs, extent, Mode::Train { seed: 0 }).unwrap().to_vec();
     let (loss, d_logits) = softmax_cross_entropy(&logits, targets, logits.len() / extent[0]);
-    let gradients = session.backward(network, &d_logits);
+    let gradients = session.backward(network, inputs, &d_logits);
     let named = network.parameters().iter().zip(gradients);
     let mut tensors: Tensors = named.map(|(p, g)| (format!("gradient of {}", p.name), g.clone())).collect();
     tensors.extend([("logits".into(), logits), ("loss".into(), vec![loss])]);
