@@ -14,6 +14,7 @@ const EXAMPLES: &str = "\
 Examples:
   genrescope inspect                         the model inside
   genrescope inspect my-model.safetensors
+  genrescope inspect --plan                  how a pass over its network runs here
   genrescope inspect --json | jq .front_end";
 
 /// Show what a model says of itself
@@ -26,6 +27,9 @@ pub(crate) struct Arguments {
     /// Write JSON
     #[arg(long)]
     json: bool,
+    /// Show what a pass over the network does: layers that run together, kernels, memory
+    #[arg(long, conflicts_with = "json")]
+    plan: bool,
 }
 
 #[derive(Serialize)]
@@ -39,6 +43,9 @@ struct Record<'a> {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Ending> {
     let model = models::load(arguments.model.as_deref())?;
+    if arguments.plan {
+        return print(&model.network().explain(model.header.patch_frames)?.to_string());
+    }
     let counts = model.parameter_counts();
     let (parameters, trainable) = (counts.all, counts.trainable);
     let record = Record { hash: model.hash(), parameters, trainable, header: &model.header };

@@ -10,6 +10,7 @@ mod exit;
 mod features;
 mod inputs;
 mod inspect;
+mod kernels;
 mod manual;
 mod models;
 mod output;
@@ -28,6 +29,8 @@ struct Cli {
     command: Command,
     #[command(flatten)]
     talk: talk::Arguments,
+    #[command(flatten)]
+    kernels: kernels::Arguments,
 }
 
 const EXAMPLES: &str = "\
@@ -55,7 +58,7 @@ fn main() -> std::process::ExitCode {
     let cli = Cli::parse();
     let talk = Talk::new(&cli.talk);
     exit::hush_decoders();
-    let outcome = match cli.command {
+    let outcome = cli.kernels.force().and_then(|()| match cli.command {
         Command::Classify(arguments) => classify::run(&arguments, &talk),
         Command::Dataset(arguments) => dataset::run(&arguments, &talk),
         Command::Train(arguments) => train::run(&arguments, &talk),
@@ -66,6 +69,6 @@ fn main() -> std::process::ExitCode {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Completions(arguments) => manual::completions(&arguments),
         Command::Man(arguments) => manual::man(&arguments),
-    };
+    });
     exit::code(outcome, &talk)
 }

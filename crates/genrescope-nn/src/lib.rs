@@ -18,6 +18,7 @@
 //! ```
 
 mod blocks;
+mod explain;
 mod fold;
 mod graph;
 #[allow(unsafe_code)] // the only place; each block says why it is sound
@@ -33,6 +34,7 @@ mod random;
 mod session;
 mod weights;
 
+pub use explain::{Explanation, PlannedTask};
 pub use graph::{Graph, Node, NodeId, Shape, ShapeError};
 pub use kernels::Path;
 pub use loss::{softmax, softmax_cross_entropy};

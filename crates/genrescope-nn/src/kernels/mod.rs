@@ -8,6 +8,7 @@ mod product;
 pub(crate) use matmul::{Matrix, matmul};
 pub(crate) use product::{Product, Strides, Write, multiply};
 use pulp::{NullaryFnOnce, WithSimd};
+use std::sync::OnceLock;
 
 /// The instruction set that the kernels use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,10 +21,25 @@ pub enum Path {
     Portable,
 }
 
+/// What [`Path::force`] chose.
+static FORCED: OnceLock<Path> = OnceLock::new();
+
 impl Path {
-    /// The fastest path of this processor.
+    /// The fastest path of this processor, or the one that was forced.
     pub fn detect() -> Self {
+        if let Some(path) = FORCED.get() {
+            return *path;
+        }
         [Self::Avx512, Self::Avx2].into_iter().find(|path| path.is_available()).unwrap_or(Self::Portable)
+    }
+
+    /// Makes [`Path::detect`] give this path from now on: to be called once, before the first network.
+    ///
+    /// # Errors
+    /// With what is in use, when this processor cannot run the path or another one was forced before.
+    pub fn force(self) -> Result<(), Self> {
+        let chosen = if self.is_available() { *FORCED.get_or_init(|| self) } else { Self::detect() };
+        if chosen == self { Ok(()) } else { Err(chosen) }
     }
 
     /// Whether this processor can run the path.

@@ -9,3 +9,4 @@ pub mod zoo;
 
 pub use card::{FORMAT_VERSION, Header, Normalisation, ProtocolResult, TrainedOn};
 pub use file::Model;
+pub use genrescope_nn::Path as KernelPath;

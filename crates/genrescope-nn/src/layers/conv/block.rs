@@ -107,6 +107,26 @@ impl Block {
         self.norm.is_some() && self.pool.kind == PoolKind::Max
     }
 
+    /// How the convolution is computed, for people.
+    pub(crate) fn kernel(&self, input: Shape) -> String {
+        let geometry = self.conv.geometry(input);
+        match geometry.winograd() {
+            Some(winograd) => format!("fast over time: 6 products for {} rows", winograd.rows()),
+            None if self.reads_z() && geometry.is_cheap() => "direct, computed again in backward".into(),
+            None => "direct".into(),
+        }
+    }
+
+    /// Bytes that training keeps of a sample beside the output.
+    pub(crate) fn kept_bytes(&self, input: Shape, output: Shape) -> usize {
+        let geometry = self.conv.geometry(input);
+        let (z, pooled): (usize, usize) = (geometry.output.iter().product(), output.iter().product());
+        let kept = |kept: bool, bytes: usize| if kept { bytes } else { 0 };
+        kept(self.reads_z() && !geometry.is_cheap(), 4 * z)
+            + kept(self.keeps_mask(), pooled)
+            + kept(self.keeps_chosen(), 4 * pooled)
+    }
+
     pub(super) fn epilogue(&self, pass: &Pass, affine: &Affine, [_, bands, _]: Shape) -> Epilogue {
         let dropout = match (self.dropout, pass.mode) {
             (Some((rate, node)), Mode::Train { seed }) => Some(Drop { rate, key: key(seed, node) }),
