@@ -64,6 +64,36 @@ fn inspect_shows_everything_that_a_model_says_of_itself() {
 }
 
 #[test]
+fn inspect_shows_how_a_pass_runs() {
+    let stage = Stage::new();
+    let (plan, _, code) = ran(&mut stage.genrescope(&["inspect", "--plan", "--kernels", "portable"]));
+    assert_eq!(code, 0);
+    assert!(plan.contains("stem.conv1 + stem.norm1 + stem.relu1") && plan.contains("(Portable)"), "{plan}");
+}
+
+#[test]
+fn any_instruction_set_gives_the_same_scores() {
+    let stage = Stage::new();
+    stage.song("song.wav", 4.0);
+    let scores = |kernels: Option<&str>| {
+        let mut command = stage.genrescope(&["classify", "--format", "json", "song.wav"]);
+        kernels.map(|kernels| command.env("GENRESCOPE_KERNELS", kernels));
+        let (stdout, stderr, code) = ran(&mut command);
+        assert_eq!(code, 0, "{stderr}");
+        let records: Value = serde_json::from_str(&stdout).unwrap();
+        let score = |score: &Value| (score["genre"].to_string(), score["score"].as_f64().unwrap());
+        records[0]["scores"].as_array().unwrap().iter().map(score).collect::<Vec<_>>()
+    };
+    let (fastest, portable) = (scores(None), scores(Some("portable")));
+    assert_eq!(fastest.len(), 10);
+    for (fast, slow) in fastest.iter().zip(&portable) {
+        assert!(fast.0 == slow.0 && (fast.1 - slow.1).abs() < 1e-4, "{fast:?} {slow:?}");
+    }
+    let mut unknown = stage.genrescope(&["models", "--kernels", "abacus"]);
+    assert_eq!(ran(&mut unknown).2, 2);
+}
+
+#[test]
 fn bench_measures_every_stage() {
     let stage = Stage::new();
     stage.song("song.wav", 4.0);

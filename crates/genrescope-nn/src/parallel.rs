@@ -53,12 +53,7 @@ pub(crate) fn sum_groups(
     length: usize,
     body: impl Fn(Range<usize>, &mut [f32]) + Sync,
 ) -> Vec<f32> {
-    let partial = groups(samples).rev().map(|range| {
-        let mut sums = vec![0.0; length];
-        body(range, &mut sums);
-        sums
-    });
-    total(length, &partial.collect::<Vec<_>>())
+    sum_groups_beside(samples, length, &mut [], |range, _, sums| body(range, sums))
 }
 
 /// [`sum_groups`] of `body(samples, part, sums)`, which also writes the group's part of `output`.
@@ -76,12 +71,8 @@ pub(crate) fn sum_groups_beside(
             sums
         })
         .collect();
-    total(length, &partial)
-}
-
-fn total(length: usize, partial: &[Vec<f32>]) -> Vec<f32> {
     let mut total = vec![0.0; length];
-    for sums in partial {
+    for sums in &partial {
         for (total, sum) in total.iter_mut().zip(sums) {
             *total += sum;
         }

@@ -207,12 +207,12 @@ impl Block {
         Moments::joined(&sums.collect::<Vec<_>>())
     }
 
-    /// The epilogue over a finished `z`, last sample first: what was written last is still in the cache.
+    /// The epilogue over a finished `z`.
     fn normalise(&self, pass: &Pass, epilogue: &Epilogue, written: Written) {
         let pooled = written.output.len() / pass.samples;
-        groups(pass.samples).zip(written.groups(pass.samples)).rev().for_each(|(range, mut part)| {
+        groups(pass.samples).zip(written.groups(pass.samples)).for_each(|(range, mut part)| {
             let count = range.len();
-            for (i, sample) in range.enumerate().rev() {
+            for (i, sample) in range.enumerate() {
                 let Written { output, z, mask, chosen } = part.sample(i, count);
                 epilogue.forward(z, output, sample * pooled, Kept { mask, chosen });
             }

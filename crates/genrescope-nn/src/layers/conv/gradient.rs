@@ -143,13 +143,12 @@ impl Block {
     }
 }
 
-/// `[Σ dy, Σ dy · (z − mean)]` per channel, over the batch, last sample first: what was written last is still in the
-/// cache. Windows are `high` rows.
+/// `[Σ dy, Σ dy · (z − mean)]` per channel, over the batch; windows are `high` rows.
 fn affine_sums(source: &Source, high: usize, channels: usize) -> Vec<f32> {
     let geometry = &source.convolution.geometry;
     sum_groups(source.pass.samples, 2 * channels, |range, sums| {
         with_scratch(|scratch| {
-            for sample in range.rev() {
+            for sample in range {
                 let pooled = source.pooled(sample);
                 if !source.memo.chosen.is_empty() {
                     source.epilogue.add_chosen(pooled, sums);

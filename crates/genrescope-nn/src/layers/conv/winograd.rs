@@ -201,3 +201,51 @@ fn rows_mut(data: &mut [f32], stride: usize, width: usize) -> [&mut [f32]; PRODU
 fn add_scaled(target: &mut [f32], factor: f32, source: &[f32]) {
     target.iter_mut().zip(source).for_each(|(target, source)| *target += factor * source);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::uniform;
+
+    const WIDTH: usize = 21;
+
+    fn drawn(stream: usize, rows: usize) -> Vec<f32> {
+        (0..rows * WIDTH).map(|i| 2.0 * uniform(3, stream, i) - 1.0).collect()
+    }
+
+    fn close(actual: &[f32], expected: &[f32]) -> bool {
+        actual.len() == expected.len() && actual.iter().zip(expected).all(|(a, e)| (a - e).abs() < 2e-5)
+    }
+
+    /// Rows that are multiplied number by number: sums over taps, and the gradient of the taps, as written out.
+    #[test]
+    fn six_products_give_the_sums_over_the_taps() {
+        for (path, taps) in
+            [(Path::detect(), 2), (Path::detect(), 3), (Path::Portable, 4), (Path::detect(), 5)]
+        {
+            let winograd = Winograd { taps };
+            let (rows, width) = (winograd.rows(), WIDTH);
+            let (d, g, dy) = (drawn(1, PRODUCTS), drawn(2, taps), drawn(3, rows));
+            let at = |row: usize, x: usize| row * WIDTH + x;
+            let (mut y, mut dg) = (vec![0.0; rows * WIDTH], vec![0.0; taps * WIDTH]);
+            for (row, tap) in (0..rows).flat_map(|row| (0..taps).map(move |tap| (row, tap))) {
+                for x in 0..WIDTH {
+                    y[at(row, x)] += d[at(row + tap, x)] * g[at(tap, x)];
+                    dg[at(tap, x)] += d[at(row + tap, x)] * dy[at(row, x)];
+                }
+            }
+            let mut u = vec![0.0; PRODUCTS * WIDTH];
+            Winograd::input(path, &d, width, &mut u, width);
+            let products: Vec<f32> = u.iter().zip(winograd.kernel(&g)).map(|(u, w)| u * w).collect();
+            let mut output = vec![0.0; rows * WIDTH];
+            winograd.output(path, &products, width, width, &mut output);
+            assert!(close(&output, &y), "{taps} taps on {path:?}: {output:?} for {y:?}");
+
+            let mut v = vec![0.0; PRODUCTS * WIDTH];
+            winograd.output_gradient(path, (&dy, width), width, (&mut v, width));
+            let products: Vec<f32> = u.iter().zip(&v).map(|(u, v)| u * v).collect();
+            let gradient = winograd.kernel_gradient(&products);
+            assert!(close(&gradient, &dg), "{taps} taps on {path:?}: {gradient:?} for {dg:?}");
+        }
+    }
+}
