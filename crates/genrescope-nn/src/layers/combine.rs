@@ -100,28 +100,33 @@ impl Op for Concat {
         Ok(shape)
     }
 
-    fn forward(&self, _: &Pass, inputs: &[Value], _: &[&[f32]], output: &mut [f32], _: &mut Memo) {
-        let total: usize = inputs.iter().map(|input| self.run(input.shape)).sum();
-        let mut offset = 0;
-        for input in inputs {
-            let run = self.run(input.shape);
-            for (target, source) in output.chunks_exact_mut(total).zip(input.data.chunks_exact(run)) {
-                target[offset..][..run].copy_from_slice(source);
+    fn forward(&self, pass: &Pass, inputs: &[Value], _: &[&[f32]], output: &mut [f32], _: &mut Memo) {
+        let runs: Vec<usize> = inputs.iter().map(|input| self.run(input.shape)).collect();
+        let total: usize = runs.iter().sum();
+        for_samples(pass.samples, output, |sample, output| {
+            let rows = output.len() / total;
+            for (row, mut target) in output.chunks_exact_mut(total).enumerate() {
+                for (input, run) in inputs.iter().zip(&runs) {
+                    let (part, rest) = target.split_at_mut(*run);
+                    part.copy_from_slice(&input.data[(sample * rows + row) * run..][..*run]);
+                    target = rest;
+                }
             }
-            offset += run;
-        }
+        });
     }
 
-    fn backward(&self, _: &Pass, gradients: Backward) {
+    fn backward(&self, pass: &Pass, gradients: Backward) {
         let total: usize = gradients.inputs.iter().map(|input| self.run(input.shape)).sum();
-        let mut offset = 0;
+        let (mut offset, d_output) = (0, gradients.d_output);
         for (input, d_input) in gradients.inputs.iter().zip(gradients.d_inputs) {
             let run = self.run(input.shape);
             if let Some(d_input) = d_input {
-                let rows = gradients.d_output.chunks_exact(total);
-                for (target, source) in d_input.chunks_exact_mut(run).zip(rows) {
-                    target.copy_from_slice(&source[offset..][..run]);
-                }
+                for_samples(pass.samples, d_input, |sample, d_input| {
+                    let rows = d_input.len() / run;
+                    for (row, target) in d_input.chunks_exact_mut(run).enumerate() {
+                        target.copy_from_slice(&d_output[(sample * rows + row) * total + offset..][..run]);
+                    }
+                });
             }
             offset += run;
         }

@@ -22,6 +22,9 @@ impl Default for BatchNorm {
     }
 }
 
+/// Pixels that all blocks of channels pass over in turn: they stay in the cache.
+const RUN: usize = 64;
+
 const GAMMA: usize = 0;
 const BETA: usize = 1;
 const MEAN: usize = 2;
@@ -227,7 +230,12 @@ fn normalise(pass: &Pass, x: &[f32], constants: [&[f32]; 3], output: &mut [f32])
     let floor = if pass.relu { 0.0 } else { f32::NEG_INFINITY };
     pass.path.vectorize(
         #[inline(always)]
-        || in_blocks!(constants[0].len(), normalise_block(x, constants, floor, output)),
+        || {
+            let channels = constants[0].len();
+            for (x, y) in x.chunks(RUN * channels).zip(output.chunks_mut(RUN * channels)) {
+                in_blocks!(channels, normalise_block(x, constants, floor, y));
+            }
+        },
     );
 }
 
@@ -275,7 +283,12 @@ impl Affine<'_> {
     fn add_sums(&self, path: Path, x: &[f32], dy: &[f32], sums: &mut [f32]) {
         path.vectorize(
             #[inline(always)]
-            || in_blocks!(self.channels(), add_gradient_sums(self, x, dy, sums)),
+            || {
+                let run = RUN * self.channels();
+                for (x, dy) in x.chunks(run).zip(dy.chunks(run)) {
+                    in_blocks!(self.channels(), add_gradient_sums(self, x, dy, sums));
+                }
+            },
         );
     }
 
@@ -284,7 +297,12 @@ impl Affine<'_> {
         let means: Vec<f32> = sums.iter().map(|sum| sum / count).collect();
         path.vectorize(
             #[inline(always)]
-            || in_blocks!(self.channels(), write_input_gradient(self, [x, dy], &means, dx)),
+            || {
+                let run = RUN * self.channels();
+                for ((x, dy), dx) in x.chunks(run).zip(dy.chunks(run)).zip(dx.chunks_mut(run)) {
+                    in_blocks!(self.channels(), write_input_gradient(self, [x, dy], &means, dx));
+                }
+            },
         );
     }
 }

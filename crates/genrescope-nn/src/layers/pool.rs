@@ -66,6 +66,11 @@ impl Pool {
         self.stride == self.size && self.padding == [0, 0] && self.size.iter().product::<usize>() < 255
     }
 
+    /// Whether windows are one band apart, so that whole rows can be compared.
+    fn is_sliding_maximum(&self) -> bool {
+        self.kind == PoolKind::Max && self.stride[1] == 1
+    }
+
     /// How many windows lie along an axis of this extent.
     fn count(&self, extent: usize, axis: usize) -> Option<usize> {
         let room = (extent + 2 * self.padding[axis]).checked_sub(self.size[axis])?;
@@ -79,31 +84,34 @@ impl Pool {
         within(start)..within(start + self.size[axis])
     }
 
-    /// Calls `body` for every number of every window of one channel.
+    /// Calls `body` for every number of the windows of output row `t`, of one channel.
     #[inline(always)]
-    fn windows(&self, [time, bands, _]: Shape, mut body: impl FnMut(Place)) {
-        let columns = self.count(bands, 1).unwrap_or(0);
-        for t in 0..self.count(time, 0).unwrap_or(0) {
-            let rows = self.covered(t, time, 0);
-            for b in 0..columns {
-                let covered = self.covered(b, bands, 1);
-                let (output, first) = (t * columns + b, rows.start * bands + covered.start);
-                let share = 1.0 / (rows.len() * covered.len()) as f32;
-                for row in rows.clone() {
-                    for input in row * bands + covered.start..row * bands + covered.end {
-                        body(Place { output, input, first: input == first, share });
-                    }
+    fn windows(&self, t: usize, [time, bands, _]: Shape, mut body: impl FnMut(Place)) {
+        let (columns, rows) = (self.count(bands, 1).unwrap_or(0), self.covered(t, time, 0));
+        for b in 0..columns {
+            let covered = self.covered(b, bands, 1);
+            let (output, first) = (t * columns + b, rows.start * bands + covered.start);
+            let share = 1.0 / (rows.len() * covered.len()) as f32;
+            for row in rows.clone() {
+                for input in row * bands + covered.start..row * bands + covered.end {
+                    body(Place { output, input, first: input == first, share });
                 }
             }
         }
     }
+
+    /// Rows of the output.
+    fn rows(&self, [time, _, _]: Shape) -> Range<usize> {
+        0..self.count(time, 0).unwrap_or(0)
+    }
 }
 
-/// One sample, a block of channels.
+/// One row of a sample's output, a block of channels: what a row reads is still in the cache for the next block.
 #[inline(always)]
-fn pool_block<const W: usize>(first: usize, pool: &Pool, shape: Shape, x: &[f32], y: &mut [f32]) {
+fn pool_block<const W: usize>(first: usize, pool: &Pool, t: usize, shape: Shape, x: &[f32], y: &mut [f32]) {
     let channels = shape[2];
     pool.windows(
+        t,
         shape,
         #[inline(always)]
         |at| {
@@ -123,9 +131,17 @@ fn pool_block<const W: usize>(first: usize, pool: &Pool, shape: Shape, x: &[f32]
 
 /// Adds the gradient of an average.
 #[inline(always)]
-fn spread_block<const W: usize>(first: usize, pool: &Pool, shape: Shape, dy: &[f32], dx: &mut [f32]) {
+fn spread_block<const W: usize>(
+    first: usize,
+    pool: &Pool,
+    t: usize,
+    shape: Shape,
+    dy: &[f32],
+    dx: &mut [f32],
+) {
     let channels = shape[2];
     pool.windows(
+        t,
         shape,
         #[inline(always)]
         |at| {
@@ -143,25 +159,87 @@ fn spread_block<const W: usize>(first: usize, pool: &Pool, shape: Shape, dy: &[f
 fn route_block<const W: usize>(
     first: usize,
     pool: &Pool,
+    t: usize,
     shape: Shape,
     [x, y]: [&[f32]; 2],
     [left, dx]: [&mut [f32]; 2],
 ) {
     let channels = shape[2];
     pool.windows(
+        t,
         shape,
         #[inline(always)]
         |at| {
             let (from, to) = (at.output * channels + first, at.input * channels + first);
             let (x, dx) = (block::<_, W>(x, to), block_mut::<_, W>(dx, to));
             let (y, left) = (block::<_, W>(y, from), block_mut::<_, W>(left, from));
+            let (before, mut here, mut rest) = (*left, [0.0; W], [0.0; W]);
             for c in 0..W {
-                let is_first = x[c] == y[c];
-                dx[c] += if is_first { left[c] } else { 0.0 };
-                left[c] = if is_first { 0.0 } else { left[c] };
+                here[c] = if x[c] == y[c] { before[c] } else { 0.0 };
+            }
+            for c in 0..W {
+                rest[c] = before[c] - here[c];
+            }
+            *left = rest;
+            for c in 0..W {
+                dx[c] += here[c];
             }
         },
     );
+}
+
+/// Where windows one band apart lie in a row: for number `b` of each, the output numbers that have it, and the input
+/// number of the first of them.
+#[inline(always)]
+fn shifted(pool: &Pool, b: usize, bands: usize) -> (Range<usize>, usize) {
+    let columns = bands + 2 * pool.padding[1] + 1 - pool.size[1];
+    let first = pool.padding[1].saturating_sub(b);
+    let end = (bands + pool.padding[1] - b).min(columns);
+    (first..end.max(first), first + b - pool.padding[1])
+}
+
+/// Row `t` of maxima of windows one band apart: whole rows at once.
+#[inline(always)]
+fn maxima_row(pool: &Pool, t: usize, [time, bands, channels]: Shape, x: &[f32], y: &mut [f32]) {
+    let row = bands * channels;
+    let width = y.len() / pool.rows([time, bands, channels]).len();
+    let y = &mut y[t * width..(t + 1) * width];
+    y.fill(f32::NEG_INFINITY);
+    for r in pool.covered(t, time, 0) {
+        for b in 0..pool.size[1] {
+            let (out, from) = shifted(pool, b, bands);
+            let x = &x[r * row + from * channels..][..out.len() * channels];
+            let y = &mut y[out.start * channels..out.end * channels];
+            y.iter_mut().zip(x).for_each(|(y, x)| *y = y.max(*x));
+        }
+    }
+}
+
+/// Adds the gradient of [`maxima_row`], to the first number that equals the maximum.
+#[inline(always)]
+fn route_row(
+    pool: &Pool,
+    t: usize,
+    [time, bands, channels]: Shape,
+    [x, y]: [&[f32]; 2],
+    [left, dx]: [&mut [f32]; 2],
+) {
+    let row = bands * channels;
+    let width = y.len() / pool.rows([time, bands, channels]).len();
+    let (y, left) = (&y[t * width..(t + 1) * width], &mut left[t * width..(t + 1) * width]);
+    for r in pool.covered(t, time, 0) {
+        for b in 0..pool.size[1] {
+            let (out, from) = shifted(pool, b, bands);
+            let input = r * row + from * channels..r * row + (from + out.len()) * channels;
+            let output = out.start * channels..out.end * channels;
+            let kept = x[input.clone()].iter().zip(&y[output.clone()]);
+            for ((dx, left), (x, y)) in dx[input].iter_mut().zip(&mut left[output]).zip(kept) {
+                let here = if x == y { *left } else { 0.0 };
+                *left -= here;
+                *dx += here;
+            }
+        }
+    }
 }
 
 impl Op for Pool {
@@ -182,7 +260,15 @@ impl Op for Pool {
             let x = &data[sample * width..][..width];
             pass.path.vectorize(
                 #[inline(always)]
-                || in_blocks!(shape[2], pool_block(self, shape, x, y)),
+                || {
+                    for t in self.rows(shape) {
+                        if self.is_sliding_maximum() {
+                            maxima_row(self, t, shape, x, y);
+                        } else {
+                            in_blocks!(shape[2], pool_block(self, t, shape, x, y));
+                        }
+                    }
+                },
             );
         });
     }
@@ -199,9 +285,18 @@ impl Op for Pool {
             dx.fill(0.0);
             pass.path.vectorize(
                 #[inline(always)]
-                || match self.kind {
-                    PoolKind::Average => in_blocks!(shape[2], spread_block(self, shape, dy, dx)),
-                    PoolKind::Max => in_blocks!(shape[2], route_block(self, shape, [x, y], [&mut left, dx])),
+                || {
+                    for t in self.rows(shape) {
+                        match self.kind {
+                            PoolKind::Average => in_blocks!(shape[2], spread_block(self, t, shape, dy, dx)),
+                            PoolKind::Max if self.is_sliding_maximum() => {
+                                route_row(self, t, shape, [x, y], [&mut left, dx]);
+                            }
+                            PoolKind::Max => {
+                                in_blocks!(shape[2], route_block(self, t, shape, [x, y], [&mut left, dx]));
+                            }
+                        }
+                    }
                 },
             );
         });

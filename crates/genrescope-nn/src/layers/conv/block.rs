@@ -14,6 +14,7 @@ use crate::parallel::{groups, parts};
 use crate::random::key;
 use rayon::prelude::*;
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// The layers of one task.
 #[derive(Clone, Debug)]
@@ -189,15 +190,15 @@ impl Block {
         let (geometry, width) = (&convolution.geometry, convolution.geometry.row());
         let sums = groups(pass.samples).zip(parts(z, pass.samples)).map(|(range, part)| {
             let count = range.len();
-            with_scratch(|scratch| {
+            with_scratch(|image, scratch| {
                 let mut sums = MomentSums::new(self.conv.channels);
                 for (i, sample) in range.enumerate() {
-                    geometry.pad(sample_of(input, sample, pass.samples), &mut scratch.image);
+                    let image = geometry.pad(sample_of(input, sample, pass.samples), image);
                     let z = nth(part, i, count);
                     for rows in geometry.blocks(1) {
                         let z = z.get_mut(rows.start * width..rows.end * width);
                         let z = z.unwrap_or_else(|| sized(&mut scratch.z, rows.len() * width));
-                        convolution.rows(pass.path, &scratch.image, rows, &mut scratch.products, z);
+                        convolution.rows(pass.path, image, rows, &mut scratch.products, z);
                         sums.add(pass.path, z);
                     }
                 }
@@ -232,29 +233,36 @@ impl Block {
         let pooled = written.output.len() / pass.samples;
         groups(pass.samples).zip(written.groups(pass.samples)).for_each(|(range, mut part)| {
             let count = range.len();
-            with_scratch(|scratch| {
+            with_scratch(|image, scratch| {
                 for (i, sample) in range.enumerate() {
                     let mut written = part.sample(i, count);
-                    geometry.pad(sample_of(input, sample, pass.samples), &mut scratch.image);
+                    let image = geometry.pad(sample_of(input, sample, pass.samples), image);
                     for rows in geometry.blocks(high) {
                         let rows = rows.start..rows.end / high * high;
                         if rows.is_empty() {
                             continue;
                         }
                         let at = sample * pooled;
-                        self.fused_rows(pass, convolution, (rows, at), epilogue, &mut written, scratch);
+                        self.fused_rows(
+                            pass,
+                            convolution,
+                            (image, rows, at),
+                            epilogue,
+                            &mut written,
+                            scratch,
+                        );
                     }
                 }
             });
         });
     }
 
-    /// Whole windows of one sample; `at` counts the numbers of the output before it.
+    /// Whole windows of one sample, from its padded image; `at` counts the numbers of the output before it.
     fn fused_rows(
         &self,
         pass: &Pass,
         convolution: &Convolution,
-        (rows, at): (std::ops::Range<usize>, usize),
+        (image, rows, at): (&[f32], Range<usize>, usize),
         epilogue: &Epilogue,
         written: &mut Written,
         scratch: &mut Scratch,
@@ -265,12 +273,12 @@ impl Block {
         let output = &mut written.output[target.clone()];
         let mask = written.mask.get_mut(target.clone()).unwrap_or_default();
         if mask.is_empty() && !self.pools() && epilogue.dropout.is_none() {
-            convolution.rows(pass.path, &scratch.image, rows, &mut scratch.products, output);
+            convolution.rows(pass.path, image, rows, &mut scratch.products, output);
             return epilogue.forward_in_place(output);
         }
         let z = written.z.get_mut(rows.start * width..rows.end * width);
         let z = z.unwrap_or_else(|| sized(&mut scratch.z, rows.len() * width));
-        convolution.rows(pass.path, &scratch.image, rows, &mut scratch.products, z);
+        convolution.rows(pass.path, image, rows, &mut scratch.products, z);
         let chosen = written.chosen.get_mut(target.clone()).unwrap_or_default();
         epilogue.forward(z, output, at + target.start, Kept { mask, chosen });
     }

@@ -77,13 +77,17 @@ impl Geometry {
         (row + self.padding[0]) * self.padded_row() + self.padding[1] * self.input[2]
     }
 
-    /// Makes `image` one sample with its border.
-    pub(super) fn pad(&self, sample: &[f32], image: &mut Vec<f32>) {
+    /// One sample with its border, made in `image` where there is one to make.
+    pub(super) fn pad<'a>(&self, sample: &'a [f32], image: &'a mut Vec<f32>) -> &'a [f32] {
+        if self.padding == [0, 0] && self.winograd().is_none() {
+            return sample;
+        }
         self.clear(image);
         let width = self.input[1] * self.input[2];
         for (row, source) in sample.chunks_exact(width).enumerate() {
             image[self.padded_start(row)..][..width].copy_from_slice(source);
         }
+        image
     }
 
     /// Adds to `sums` ([`Geometry::gradient_length`] numbers) what rows `rows` of the output gradient `dy` say of the

@@ -101,12 +101,12 @@ impl Block {
         let length = geometry.gradient_length() + self.conv.channels;
         let size = if transposed.is_some() { source.input.len() / samples } else { 0 };
         sum_groups_beside(samples, length, d_input.unwrap_or_default(), |range, part, sums| {
-            with_scratch(|scratch| {
+            with_scratch(|image, scratch| {
                 for (i, sample) in range.enumerate() {
-                    geometry.pad(source.input(sample), &mut scratch.image);
+                    let image = geometry.pad(source.input(sample), image);
                     back.clear(&mut scratch.gradient);
                     for rows in geometry.blocks(1) {
-                        self.add_rows(source, (sample, rows), scratch, sums);
+                        self.add_rows(source, (sample, rows), image, scratch, sums);
                     }
                     if let Some(transposed) = &transposed {
                         let Scratch { gradient, products, .. } = scratch;
@@ -123,10 +123,11 @@ impl Block {
         &self,
         source: &Source,
         (sample, rows): (usize, Range<usize>),
+        image: &[f32],
         scratch: &mut Scratch,
         sums: &mut [f32],
     ) {
-        let Scratch { image, products, gradient, z } = scratch;
+        let Scratch { products, gradient, z } = scratch;
         let geometry = &source.convolution.geometry;
         let (back, path) = (geometry.transposed(), source.pass.path);
         let (stride, width) = (back.padded_row(), geometry.row());
@@ -147,16 +148,16 @@ impl Block {
 fn affine_sums(source: &Source, high: usize, channels: usize) -> Vec<f32> {
     let geometry = &source.convolution.geometry;
     sum_groups(source.pass.samples, 2 * channels, |range, sums| {
-        with_scratch(|scratch| {
+        with_scratch(|image, scratch| {
             for sample in range {
                 let pooled = source.pooled(sample);
                 if !source.memo.chosen.is_empty() {
                     source.epilogue.add_chosen(pooled, sums);
                     continue;
                 }
-                geometry.pad(source.input(sample), &mut scratch.image);
+                let image = geometry.pad(source.input(sample), image);
                 for rows in geometry.blocks(high) {
-                    let Scratch { image, products, z, .. } = &mut *scratch;
+                    let Scratch { products, z, .. } = &mut *scratch;
                     let z = source.z((sample, rows.clone()), image, products, z);
                     source.epilogue.add_sums(rows.start / high, z, pooled, sums);
                 }

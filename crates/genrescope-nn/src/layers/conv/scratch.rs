@@ -5,8 +5,6 @@ use std::cell::RefCell;
 /// Contents are left over from the last use.
 #[derive(Default)]
 pub(super) struct Scratch {
-    /// One sample with its border.
-    pub(super) image: Vec<f32>,
     /// Rows of a fast convolution before they are joined.
     pub(super) products: Vec<f32>,
     /// Output of a convolution before it is pooled.
@@ -16,12 +14,12 @@ pub(super) struct Scratch {
 }
 
 thread_local! {
-    static SCRATCH: RefCell<Scratch> = RefCell::default();
+    static SCRATCH: RefCell<(Vec<f32>, Scratch)> = RefCell::default();
 }
 
-/// Calls `body` with this thread's buffers; not to be nested.
-pub(super) fn with_scratch<R>(body: impl FnOnce(&mut Scratch) -> R) -> R {
-    SCRATCH.with_borrow_mut(body)
+/// Calls `body` with this thread's buffers, one for a sample with its border before the others; not to be nested.
+pub(super) fn with_scratch<R>(body: impl FnOnce(&mut Vec<f32>, &mut Scratch) -> R) -> R {
+    SCRATCH.with_borrow_mut(|(image, scratch)| body(image, scratch))
 }
 
 /// A buffer of `length` numbers; its contents are left over.
