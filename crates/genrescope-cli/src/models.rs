@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
 use genrescope::model::Model;
-use genrescope::model::zoo::{ARCHITECTURES, Architecture};
+use genrescope::model::zoo::{Architecture, architectures};
 use serde::Serialize;
 
 use crate::exit::Ending;
@@ -52,7 +52,7 @@ struct InputRow {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Ending> {
     let (None | Some(Action::List)) = arguments.action;
-    let rows = ARCHITECTURES.iter().map(row).collect::<genrescope::Result<Vec<Row>>>()?;
+    let rows = architectures().map(row).collect::<genrescope::Result<Vec<Row>>>()?;
     print(&if arguments.json { serde_json::to_string_pretty(&rows)? + "\n" } else { table(&rows)? })
 }
 
@@ -87,18 +87,23 @@ fn row(architecture: &Architecture) -> genrescope::Result<Row> {
         input: InputRow {
             mel_bands: input.bands,
             frames: (!architecture.any_length).then_some(input.frames),
-            features: 0,
+            features: input.features,
         },
         source: architecture.source,
     })
 }
 
 fn table(rows: &[Row]) -> Result<String> {
-    let mut text = format!("{:<12} {:>10} {:>9}   {}\n", "network", "trainable", "input", "source");
+    let mut text = format!("{:<15} {:>9}   {:<12} family\n", "network", "trainable", "input");
     for row in rows {
-        let frames = row.input.frames.map_or("any".to_owned(), |frames| frames.to_string());
-        let input = format!("{}x{frames}", row.input.mel_bands);
-        text += &format!("{:<12} {:>10} {input:>9}   {}\n", row.name, row.trainable, row.source);
+        text +=
+            &format!("{:<15} {:>9}   {:<12} {}\n", row.name, row.trainable, extents(&row.input), row.family);
+    }
+    text += "\ninput: mel bands x frames + audio features\n";
+    for (index, row) in rows.iter().enumerate() {
+        if !rows[..index].iter().any(|before| before.family == row.family) {
+            text += &format!("{}: {}\n", row.family, row.source);
+        }
     }
     let header = Model::embedded()?.header;
     text += &format!(
@@ -106,4 +111,10 @@ fn table(rows: &[Row]) -> Result<String> {
         header.name, header.network
     );
     Ok(text)
+}
+
+fn extents(input: &InputRow) -> String {
+    let frames = input.frames.map_or("any".to_owned(), |frames| frames.to_string());
+    let features = if input.features > 0 { format!(" + {}", input.features) } else { String::new() };
+    format!("{}x{frames}{features}", input.mel_bands)
 }

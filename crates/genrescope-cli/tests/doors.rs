@@ -3,7 +3,7 @@
 
 mod support;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use support::{Stage, ran};
 
 #[test]
@@ -39,6 +39,11 @@ fn models_lists_every_network_with_its_size_and_input() {
     assert_eq!(code, 0);
     assert_eq!(trainable("v-kernel"), 179_538);
     assert_eq!(trainable("bicrnn"), 460_938);
+    assert_eq!(trainable("mlfi-two-way-b2"), 1_058_474);
+    let input = |name: &str| rows.iter().find(|row| row["name"] == name).unwrap()["input"].clone();
+    let published = json!({"mel_bands": 128, "frames": 130, "features": 55});
+    assert_eq!(input("mlfi-benchmark"), published);
+    assert_eq!(input("bbnn"), json!({"mel_bands": 128, "frames": null, "features": 0}));
     for row in &rows {
         assert!(row["parameters"].as_u64() >= row["trainable"].as_u64());
         assert!(row["family"].is_string() && row["source"].is_string());
@@ -46,6 +51,19 @@ fn models_lists_every_network_with_its_size_and_input() {
     }
     let (text, _, _) = ran(&mut stage.genrescope(&["models"]));
     assert!(text.contains("crnn") && text.contains("the model inside"), "{text}");
+    assert!(text.contains("128x130 + 55") && text.contains("bbnn: Liu, Feng"), "{text}");
+}
+
+#[test]
+fn training_a_network_that_reads_features_ends_in_an_error_that_names_it() {
+    let stage = Stage::new();
+    let settings = "[data]\nname = \"x\"\npath = \"nowhere\"\n[model]\nnetwork = \"mlfi-vision-c\"\n";
+    std::fs::write(stage.path("settings.toml"), settings).unwrap();
+    for command in ["train", "evaluate"] {
+        let (stdout, stderr, code) = ran(&mut stage.genrescope(&[command, "settings.toml", "--out", "run"]));
+        assert!(stdout.is_empty() && code != 0 && code != 101, "{code} {stdout}");
+        assert!(stderr.contains("mlfi-vision-c") && stderr.contains("55 audio features"), "{stderr}");
+    }
 }
 
 #[test]
@@ -54,7 +72,7 @@ fn inspect_shows_everything_that_a_model_says_of_itself() {
     let (stdout, _, code) = ran(&mut stage.genrescope(&["inspect", "model.safetensors", "--json"]));
     let record: Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!(code, 0);
-    assert_eq!(record["genres"], serde_json::json!(["jazz", "pop", "rock"]));
+    assert_eq!(record["genres"], json!(["jazz", "pop", "rock"]));
     assert_eq!(record["front_end"]["mel_bands"], 32);
     assert_eq!(record["hash"].as_str().unwrap().len(), 16);
     let (text, _, _) = ran(&mut stage.genrescope(&["inspect", "model.safetensors"]));

@@ -74,7 +74,8 @@ pub struct Case(pub Value);
 
 impl Case {
     pub fn all() -> Vec<Self> {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
+        // The benchmark of `genrescope` reads them as well.
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../genrescope-nn/tests/golden");
         let mut files: Vec<_> =
             std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
         files.sort();

@@ -158,6 +158,7 @@ fn graph(header: &Header) -> Result<Graph> {
     let input = zoo::Input {
         frames: header.patch_frames,
         bands: header.front_end.mel_bands,
+        features: 0,
         genres: header.genres.len(),
     };
     let graph = zoo::architecture(&header.network)?.graph(input);

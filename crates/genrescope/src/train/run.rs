@@ -296,6 +296,7 @@ fn new_network(dataset: &Dataset, settings: &Settings) -> Result<Network> {
     let input = zoo::Input {
         frames: settings.model.patch_frames,
         bands: settings.features.mel_bands,
+        features: 0,
         genres: dataset.genres.len(),
     };
     let network = Network::new(zoo::architecture(&settings.model.network)?.graph(input)?, settings.seed);

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::dataset::augment::Augment;
 use crate::features::FrontEnd;
+use crate::model::zoo;
 use crate::{Error, ErrorKind, Result};
 
 /// One experiment. Unknown keys are errors; keys left out have the defaults of each section.
@@ -345,6 +346,7 @@ impl Settings {
     /// [`ErrorKind::BadSettings`] for values that contradict each other or are out of range.
     pub fn check(&self) -> Result<()> {
         self.augment.check()?;
+        zoo::architecture(&self.model.network)?.refuse_without_features()?;
         let (train, folds) = (&self.train, &self.folds);
         let positive = |x: f32| x.is_finite() && x > 0.0;
         let checks = [
@@ -450,6 +452,16 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::BadSettings, "{one}");
         }
         assert!(parse(&["folds.learn=train+valid", "train.keep=best_loss"]).is_err());
+    }
+
+    #[test]
+    fn a_network_that_needs_features_or_does_not_exist_is_refused_by_its_name() {
+        for (network, reason) in [("mlfi-two-way-b2", "audio features"), ("mlfi", "no network is called")] {
+            let error = parse(&[&format!("model.network={network}")]).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::BadSettings);
+            assert!(error.to_string().contains(network) && error.to_string().contains(reason), "{error}");
+        }
+        assert!(parse(&["model.network=bbnn"]).is_ok());
     }
 
     #[test]

@@ -1,9 +1,14 @@
 //! Every network by its name, as a graph. *Takes* a name and the front end's extents, *gives* the graph.
+//!
+//! Each family is a file with its own list; layers have the names that weights and errors show.
 
+mod bbnn;
+mod mlfi;
 mod residual;
 mod shallow;
 
 use crate::{Error, ErrorKind, Result};
+use genrescope_nn::layers::BatchNorm;
 use genrescope_nn::{Graph, Network, ShapeError};
 
 /// Extents that a network is built for.
@@ -13,6 +18,8 @@ pub struct Input {
     pub frames: usize,
     /// Mel bands.
     pub bands: usize,
+    /// Audio features beside the spectrogram; 0 where the network reads none.
+    pub features: usize,
     /// Classes.
     pub genres: usize,
 }
@@ -28,7 +35,7 @@ pub struct Architecture {
     pub source: &'static str,
     /// Whether it takes any number of frames, or only those that it was built for.
     pub any_length: bool,
-    /// Fewest frames that a network of any length takes.
+    /// Fewest frames that a network of any length takes, or that one can be built for.
     pub minimum_frames: usize,
     /// The input that its source publishes.
     pub published: Input,
@@ -36,14 +43,33 @@ pub struct Architecture {
 }
 
 impl Architecture {
-    /// The network's graph.
+    /// The network's graph; its first input is the spectrogram, the second one the features, if it reads some.
     ///
     /// # Errors
-    /// [`ErrorKind::BadSettings`] when the input is too small for it; names the node.
+    /// [`ErrorKind::BadSettings`] when the input is too small for it (names the node), or lacks the features.
     pub fn graph(&self, input: Input) -> Result<Graph> {
+        if input.features == 0 {
+            self.refuse_without_features()?;
+        }
         (self.build)(input).map_err(|error| {
             Error::new(ErrorKind::BadSettings, format!("network {}: {error}", self.name)).with_source(error)
         })
+    }
+
+    /// For those who have a spectrogram alone.
+    ///
+    /// # Errors
+    /// [`ErrorKind::BadSettings`] when the network reads audio features as well.
+    pub fn refuse_without_features(&self) -> Result<()> {
+        if self.published.features == 0 {
+            return Ok(());
+        }
+        let what = format!(
+            "network {} reads {} audio features beside the spectrogram, which settings and model files cannot give \
+             it so far; use a network that `genrescope models` lists without features",
+            self.name, self.published.features
+        );
+        Err(Error::new(ErrorKind::BadSettings, what))
     }
 
     /// Its size at the published input.
@@ -70,66 +96,24 @@ impl From<&Network> for ParameterCounts {
     }
 }
 
-const SHALLOW: &str =
-    "de Matos, de Carvalho, Zanini: \"Shallow\" neural networks for musical genre classification, LAMIR 2024";
-const TEN_SECONDS: Input = Input { frames: 313, bands: 128, genres: 10 };
+/// The defaults of Keras, in which MLFI's re-implementation and BBNN are written: momentum 0.99 is a share of 0.01.
+const KERAS_BATCH_NORM: BatchNorm = BatchNorm { momentum: 0.01, eps: 1e-3 };
+
+const FAMILIES: [&[Architecture]; 4] =
+    [&shallow::NETWORKS, &mlfi::NETWORKS, &bbnn::NETWORKS, &residual::NETWORKS];
 
 /// All networks, in the order in which they are listed.
-pub const ARCHITECTURES: [Architecture; 5] = [
-    Architecture {
-        name: "v-kernel",
-        family: "shallow",
-        source: SHALLOW,
-        any_length: false,
-        minimum_frames: 2,
-        published: TEN_SECONDS,
-        build: shallow::v_kernel,
-    },
-    Architecture {
-        name: "v-kernel-l2",
-        family: "shallow",
-        source: SHALLOW,
-        any_length: false,
-        minimum_frames: 2,
-        published: TEN_SECONDS,
-        build: shallow::v_kernel_l2,
-    },
-    Architecture {
-        name: "crnn",
-        family: "shallow",
-        source: SHALLOW,
-        any_length: true,
-        minimum_frames: 2,
-        published: TEN_SECONDS,
-        build: shallow::crnn,
-    },
-    Architecture {
-        name: "bicrnn",
-        family: "shallow",
-        source: SHALLOW,
-        any_length: true,
-        minimum_frames: 2,
-        published: TEN_SECONDS,
-        build: shallow::bicrnn,
-    },
-    Architecture {
-        name: "residual",
-        family: "genrescope",
-        source: "Genrescope: a small residual network, after He, Zhang, Ren, Sun: Deep residual learning, CVPR 2016",
-        any_length: true,
-        minimum_frames: 8,
-        published: Input { frames: 128, bands: 128, genres: 10 },
-        build: residual::residual,
-    },
-];
+pub fn architectures() -> impl Iterator<Item = &'static Architecture> {
+    FAMILIES.into_iter().flatten()
+}
 
 /// The network of that name.
 ///
 /// # Errors
 /// [`ErrorKind::BadSettings`] with the names there are.
 pub fn architecture(name: &str) -> Result<&'static Architecture> {
-    ARCHITECTURES.iter().find(|architecture| architecture.name == name).ok_or_else(|| {
-        let names: Vec<&str> = ARCHITECTURES.iter().map(|architecture| architecture.name).collect();
+    architectures().find(|architecture| architecture.name == name).ok_or_else(|| {
+        let names: Vec<&str> = architectures().map(|architecture| architecture.name).collect();
         Error::new(
             ErrorKind::BadSettings,
             format!("no network is called {name}; there are {}", names.join(", ")),
@@ -140,43 +124,140 @@ pub fn architecture(name: &str) -> Result<&'static Architecture> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use genrescope_nn::{Adam, NodeId, Trainer, layers::Layer};
+    use std::collections::HashSet;
+
+    /// Trainable parameters for so many frames and features, all else as published.
+    fn trainable(name: &str, frames: usize, features: usize) -> usize {
+        let architecture = architecture(name).unwrap();
+        let input = Input { frames, features, ..architecture.published };
+        Network::unset(architecture.graph(input).unwrap()).trainable_count()
+    }
+
+    fn infer(network: &Network, architecture: &Architecture, frames: usize) -> Result<Vec<f32>, ShapeError> {
+        let (patch, features) = (vec![0.1; frames * 128], vec![0.1; architecture.published.features]);
+        let inputs = [&patch[..], &features];
+        network.infer(&inputs[..1 + usize::from(!features.is_empty())], 1, frames)
+    }
 
     #[test]
     fn published_inputs_give_the_published_parameter_counts() {
-        for (name, trainable) in
-            [("v-kernel", 179_538), ("v-kernel-l2", 179_538), ("crnn", 427_274), ("bicrnn", 460_938)]
-        {
-            let architecture = architecture(name).unwrap();
-            let network = Network::new(architecture.graph(architecture.published).unwrap(), 0);
-            assert_eq!(network.trainable_count(), trainable, "{name}");
+        let published = [
+            ("v-kernel", 179_538, 179_538),
+            ("v-kernel-l2", 179_538, 179_538),
+            ("crnn", 427_274, 427_274),
+            ("bicrnn", 460_938, 460_938),
+            ("bbnn", 185_642, 190_826),
+            ("mlfi-benchmark", 1_042_090, 1_042_826),
+        ];
+        for (name, trainable, all) in published {
+            let counts = architecture(name).unwrap().parameter_counts().unwrap();
+            assert_eq!(counts, ParameterCounts { all, trainable }, "{name}");
         }
     }
 
     #[test]
+    fn the_mlfi_networks_have_their_parameter_counts_at_any_number_of_frames() {
+        let names = architectures().filter(|network| network.family == "mlfi").map(|network| network.name);
+        let mut count = 0;
+        for name in names {
+            let expected = match name {
+                "mlfi-benchmark" => 1_042_090,
+                "mlfi-vision-a" => 1_041_322,
+                "mlfi-vision-b" | "mlfi-vision-c" | "mlfi-vision-d" | "mlfi-vision-e" => 1_042_090,
+                "mlfi-audio-a1" | "mlfi-two-way-a1" => 1_107_626,
+                "mlfi-audio-a2" | "mlfi-two-way-a2" => 1_074_858,
+                "mlfi-audio-a3" | "mlfi-two-way-a3" => 1_058_474,
+                "mlfi-audio-a4" | "mlfi-two-way-a4" => 1_050_282,
+                "mlfi-audio-b1" | "mlfi-two-way-b1" => 1_074_858,
+                "mlfi-audio-b2" | "mlfi-two-way-b2" => 1_058_474,
+                "mlfi-audio-b3" | "mlfi-two-way-b3" => 1_050_282,
+                "mlfi-audio-b4" | "mlfi-two-way-b4" => 1_046_186,
+                other => panic!("{other} has no published count"),
+            };
+            for frames in [130, 38] {
+                assert_eq!(trainable(name, frames, 55), expected, "{name} at {frames} frames");
+            }
+            count += 1;
+        }
+        assert_eq!(count, 22);
+        assert_eq!(trainable("mlfi-benchmark", 38, 46), 1_032_874);
+    }
+
+    #[test]
     fn every_network_takes_the_frames_of_any_front_end_that_it_claims() {
-        for architecture in &ARCHITECTURES {
+        for architecture in architectures() {
             for frames in [38, 128, 431] {
-                let network =
-                    Network::new(architecture.graph(Input { frames, ..architecture.published }).unwrap(), 1);
+                let built = Input { frames, ..architecture.published };
+                let network = Network::new(architecture.graph(built).unwrap(), 1);
                 let other = if architecture.any_length { frames / 2 } else { frames };
-                let patch = vec![0.1; other * 128];
-                assert_eq!(network.infer(&[&patch], 1, other).unwrap().len(), 10, "{}", architecture.name);
+                let name = architecture.name;
+                assert_eq!(infer(&network, architecture, other).unwrap().len(), 10, "{name}");
                 if architecture.any_length {
                     let shortest = architecture.minimum_frames;
-                    assert!(
-                        network.infer(&[&vec![0.1; shortest * 128]], 1, shortest).is_ok(),
-                        "{}",
-                        architecture.name
-                    );
-                    let shorter = shortest - 1;
-                    assert!(
-                        network.infer(&[&vec![0.1; shorter * 128]], 1, shorter).is_err(),
-                        "{}",
-                        architecture.name
-                    );
+                    assert!(infer(&network, architecture, shortest).is_ok(), "{name}");
+                    assert!(infer(&network, architecture, shortest - 1).is_err(), "{name}");
                 }
-                let longer = network.infer(&[&vec![0.1; 2 * frames * 128]], 1, 2 * frames);
-                assert_eq!(longer.is_ok(), architecture.any_length, "{}", architecture.name);
+                let longer = infer(&network, architecture, 2 * frames);
+                assert_eq!(longer.is_ok(), architecture.any_length, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_network_can_be_built_from_its_fewest_frames_on() {
+        for architecture in architectures() {
+            let built = |frames| architecture.graph(Input { frames, ..architecture.published });
+            let name = architecture.name;
+            assert!(built(architecture.minimum_frames).is_ok(), "{name}");
+            let refused = built(architecture.minimum_frames - 1);
+            if let Ok(graph) = refused {
+                assert!(graph.shapes(architecture.minimum_frames - 1).is_err(), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_value_but_the_scores_is_read() {
+        for architecture in architectures() {
+            let graph = architecture.graph(architecture.published).unwrap();
+            let read: HashSet<NodeId> = graph.nodes().iter().flat_map(|node| node.inputs.clone()).collect();
+            assert_eq!(read.len(), graph.nodes().len() - 1, "{}", architecture.name);
+        }
+    }
+
+    #[test]
+    fn a_training_step_moves_every_matrix_of_weights() {
+        for architecture in architectures() {
+            let (frames, name) = (38, architecture.name);
+            let graph = architecture.graph(Input { frames, ..architecture.published }).unwrap();
+            let inputs = graph.nodes().iter().filter(|node| node.layer == Layer::Input);
+            let numbers = |count: usize| (0..count).map(|i| (i * 37 % 101) as f32 / 50.0 - 1.0).collect();
+            let values: Vec<Vec<f32>> =
+                inputs.map(|node| numbers(2 * node.shape.iter().product::<usize>())).collect();
+            let values: Vec<&[f32]> = values.iter().map(Vec::as_slice).collect();
+            let targets: Vec<f32> = (0..20).map(|i| f32::from(u8::from(i % 11 == 3))).collect();
+            let before = Network::new(graph, 1);
+            let mut trainer = Trainer::new(before.clone(), Adam::default());
+            let loss = trainer.step(&values, 2, frames, &targets, 1e-2).unwrap().loss;
+            assert!(loss.is_finite() && loss > 0.0, "{name}: loss {loss}");
+            // Not biases: one before a batch norm has no gradient.
+            let pairs = before.parameters().iter().zip(trainer.network().parameters());
+            for (old, new) in pairs.filter(|(old, _)| old.shape.len() > 1) {
+                assert_ne!(old.data, new.data, "{name}: {} stands still", new.name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_network_that_reads_features_says_so_where_there_are_none() {
+        for architecture in architectures() {
+            let input = Input { features: 0, ..architecture.published };
+            let refused = architecture.graph(input).err();
+            assert_eq!(refused.is_some(), architecture.family == "mlfi", "{}", architecture.name);
+            if let Some(error) = refused {
+                assert_eq!(error.kind(), ErrorKind::BadSettings);
+                assert!(error.to_string().contains("audio features"), "{error}");
             }
         }
     }

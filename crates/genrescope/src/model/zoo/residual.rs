@@ -3,7 +3,7 @@
 //! A stem of two convolutions at full resolution, then three residual blocks, each half as large in time and bands as
 //! what comes before it; then the mean over bands, and mean and maximum over time.
 
-use super::Input;
+use super::{Architecture, Input};
 use genrescope_nn::layers::{
     Add, Axis, BatchNorm, Concat, Conv2d, Dense, Dropout, GlobalPool, Pool, PoolKind, Relu,
 };
@@ -12,8 +12,18 @@ use genrescope_nn::{Graph, NodeId, ShapeError};
 const STEM_CHANNELS: usize = 16;
 const BLOCK_CHANNELS: [usize; 3] = [48, 96, 128];
 
+pub(super) const NETWORKS: [Architecture; 1] = [Architecture {
+    name: "residual",
+    family: "genrescope",
+    source: "Genrescope: a small residual network, after He, Zhang, Ren, Sun: Deep residual learning, CVPR 2016",
+    any_length: true,
+    minimum_frames: 8,
+    published: Input { frames: 128, bands: 128, features: 0, genres: 10 },
+    build: residual,
+}];
+
 /// Twice conv 3x3 16 → three blocks of 48, 96, 128 channels → pooling → dropout 0.4 → dense.
-pub(super) fn residual(input: Input) -> Result<Graph, ShapeError> {
+fn residual(input: Input) -> Result<Graph, ShapeError> {
     let mut graph = Graph::new();
     let mel = graph.input("mel", [input.frames, input.bands, 1]);
     let mut node = graph.chain(
