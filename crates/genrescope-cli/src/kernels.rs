@@ -5,7 +5,7 @@ use clap::ValueEnum;
 use genrescope::model::KernelPath;
 
 #[derive(clap::Args)]
-pub(crate) struct Arguments {
+pub(crate) struct KernelChoice {
     /// Instruction set of the networks; the best of this processor unless given
     #[arg(long, global = true, value_name = "SET", env = "GENRESCOPE_KERNELS", hide_env_values = true)]
     kernels: Option<Kernels>,
@@ -18,7 +18,7 @@ enum Kernels {
     Portable,
 }
 
-impl Arguments {
+impl KernelChoice {
     /// To be called before the first network is made.
     pub(crate) fn force(&self) -> Result<()> {
         let path = match self.kernels {

@@ -30,7 +30,7 @@ struct Cli {
     #[command(flatten)]
     talk: talk::Arguments,
     #[command(flatten)]
-    kernels: kernels::Arguments,
+    kernels: kernels::KernelChoice,
 }
 
 const EXAMPLES: &str = "\
