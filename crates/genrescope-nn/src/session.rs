@@ -69,16 +69,16 @@ impl Session {
         &self.d_parameters
     }
 
-    /// Refuses inputs of another length than `samples` and the graph say.
+    /// Refuses inputs of another length than `samples` and the graph say, and a batch without samples.
     fn check_inputs(&self, network: &Network, inputs: &[&[f32]]) -> Result<(), ShapeError> {
         let nodes = network.graph().nodes().iter().zip(&self.shapes);
         let mut given = inputs.iter();
         for (node, shape) in nodes.filter(|(node, _)| node.layer == Layer::Input) {
             let expected = self.samples * size(*shape);
-            if given.next().is_none_or(|input| input.len() != expected) {
+            if self.samples == 0 || given.next().is_none_or(|input| input.len() != expected) {
                 return Err(ShapeError {
                     node: node.name.clone(),
-                    message: format!("expects {} samples of {shape:?}", self.samples),
+                    message: format!("expects {} samples of {shape:?}", self.samples.max(1)),
                 });
             }
         }
@@ -205,4 +205,25 @@ fn weights<'a>(network: &'a Network, task: &Task) -> Vec<&'a [f32]> {
 
 fn op(layer: &Layer) -> &dyn Op {
     layer.op().expect("a task is no input")
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::layers::{Conv2d, Dense};
+    use crate::{Graph, Network};
+
+    #[test]
+    fn inputs_of_another_size_are_refused_by_their_node() {
+        let mut graph = Graph::new();
+        let image = graph.input("mel", [6, 5, 1]);
+        let layers = vec![("conv", Conv2d::same([3, 3], 4).into()), ("out", Dense { units: 2 }.into())];
+        graph.chain(image, layers).unwrap();
+        let network = Network::new(graph, 1);
+        let zeros = [0.0; 60];
+        assert_eq!(network.infer(&[&zeros], 2, 6).unwrap().len(), 4);
+        let refused: [(&[&[f32]], usize); 4] = [(&[], 1), (&[&[]], 0), (&[&zeros], 1), (&[&zeros[..59]], 2)];
+        for (inputs, samples) in refused {
+            assert_eq!(network.infer(inputs, samples, 6).unwrap_err().node, "mel", "{samples} samples");
+        }
+    }
 }
