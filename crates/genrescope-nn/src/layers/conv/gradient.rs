@@ -104,9 +104,16 @@ impl Block {
             with_scratch(|image, scratch| {
                 for (i, sample) in range.enumerate() {
                     let image = geometry.pad(source.input(sample), image);
-                    back.clear(&mut scratch.gradient);
+                    if transposed.is_some() {
+                        back.clear(&mut scratch.gradient);
+                    }
                     for rows in geometry.blocks(1) {
-                        self.add_rows(source, (sample, rows), image, scratch, sums);
+                        // For the gradient of the input in their place with its border, else the same rows again.
+                        let (start, stride) = match transposed {
+                            Some(_) => (back.padded_start(rows.start), back.padded_row()),
+                            None => (0, geometry.row()),
+                        };
+                        self.add_rows(source, (sample, rows), image, scratch, (start, stride), sums);
                     }
                     if let Some(transposed) = &transposed {
                         let Scratch { gradient, products, .. } = scratch;
@@ -118,21 +125,25 @@ impl Block {
         })
     }
 
-    /// Makes some rows of one sample's gradient of `z`, in its place in the padded image, and adds its products.
+    /// Makes some rows of one sample's gradient of `z`, from number `start` of the scratch on, each `stride` numbers from
+    /// the next, and adds its products.
     fn add_rows(
         &self,
         source: &Source,
         (sample, rows): (usize, Range<usize>),
         image: &[f32],
         scratch: &mut Scratch,
+        (start, stride): (usize, usize),
         sums: &mut [f32],
     ) {
         let Scratch { products, gradient, z } = scratch;
-        let geometry = &source.convolution.geometry;
-        let (back, path) = (geometry.transposed(), source.pass.path);
-        let (stride, width) = (back.padded_row(), geometry.row());
-        let start = back.padded_start(rows.start);
-        let dz = &mut gradient[start..start + (rows.len() - 1) * stride + width];
+        let (geometry, path) = (&source.convolution.geometry, source.pass.path);
+        let width = geometry.row();
+        let end = start + (rows.len() - 1) * stride + width;
+        if gradient.len() < end {
+            gradient.resize(end, 0.0);
+        }
+        let dz = &mut gradient[start..end];
         let into = (&mut *dz, stride);
         let z = if self.reads_z() { source.z((sample, rows.clone()), image, products, z) } else { &[] };
         source.epilogue.backward(rows.clone(), z, source.pooled(sample), &source.means, into);

@@ -61,15 +61,11 @@ impl Routes {
 
 #[inline(always)]
 fn route<const W: usize>(first: usize, e: &Epilogue, routes: &Routes, place: usize, dz: &mut [f32]) {
-    let (channels, place) = (e.channels(), place as f32);
+    let (channels, place) = (e.channels(), [place as f32; W]);
     let rows = routes.dy.chunks_exact(channels).zip(routes.place.chunks_exact(channels));
     for (at, (dy, places)) in (first..).step_by(e.stride()).zip(rows) {
-        let (dy, places) = (block::<_, W>(dy, first), block::<_, W>(places, first));
-        let mut open = [0.0; W];
-        for c in 0..W {
-            open[c] = if places[c] == place { dy[c] } else { 0.0 };
-        }
-        *block_mut::<_, W>(dz, at) = open;
+        let (dy, places) = (*block::<_, W>(dy, first), *block::<_, W>(places, first));
+        *block_mut::<_, W>(dz, at) = std::array::from_fn(|c| if places[c] == place[c] { dy[c] } else { 0.0 });
     }
 }
 
