@@ -325,10 +325,18 @@ def branching_cases():
     narrow, wide = conv("narrow", "input", same[0], 16, same[1]), conv("wide", "input", (1, 1), 16, (0, 0))
     three, five = conv("three", "input", same[0], 3, same[1]), conv("five", "input", (1, 1), 5, (0, 0))
     shortened = layer("short", "max_pool", "input", size=[2, 1])
+
+    def norm_first(name, source, size, channels):
+        return [batch_norm(f"{name}_norm", source), layer(f"{name}_relu", "relu", f"{name}_norm"),
+                conv(name, f"{name}_relu", (size, size), channels, (size // 2, size // 2))]
     return {
         "add_residual": single((6, 7, 16), narrow, layer("sum", "add", "narrow", "input")),
         "add_two_branches": single((6, 7, 3), narrow, wide, layer("sum", "add", "narrow", "wide"), layer("relu", "relu", "sum")),
         "concat_channels": single((5, 6, 16), three, five, layer("all", "concat", "three", "input", "five", over="channels")),
+        "norm_first_branches": single((6, 7, 3), conv("stem", "input", *same[:1], 16, same[1]), *norm_first("one", "stem", 1, 24),
+                                      *norm_first("narrow", "stem", 1, 8), *norm_first("three", "narrow", 3, 16),
+                                      layer("all", "concat", "one", "three", "stem", over="channels"), *norm_first("last", "all", 1, 5),
+                                      layer("half", "average_pool", "last", size=[2, 2])),
         "concat_time": single((6, 5, 3), shortened, layer("all", "concat", "short", "input", over="time"),
                               conv("conv", "all", *same[:1], 8, same[1])),
         "shared_node": single((6, 5, 3), conv("conv", "input", *same[:1], 8, same[1]), layer("relu", "relu", "conv"),

@@ -1,8 +1,9 @@
 //! The order of a pass: which nodes run together, and when a value is last read.
 //!
-//! A convolution takes along the batch norm, ReLU, pool and dropout behind it; other layers a ReLU, where they can.
+//! A convolution takes along the batch norm, ReLU, pool and dropout behind it, one of 1 x 1 the batch norm and ReLU before
+//! it as well; other layers a ReLU, where they can.
 
-use crate::graph::{Graph, NodeId};
+use crate::graph::{Graph, Node, NodeId};
 use crate::layers::{Block, Layer};
 
 /// One layer to run, with those behind it that run in the same pass.
@@ -10,8 +11,10 @@ use crate::layers::{Block, Layer};
 pub(crate) struct Task {
     /// The nodes that run, in order; the first one reads the task's inputs, the last one's value is written.
     pub(crate) nodes: Vec<usize>,
-    /// What runs if the first node is a convolution.
+    /// What runs if there is a convolution among them.
     pub(crate) block: Option<Block>,
+    /// An earlier node with the same batch norm but for its weights, which reads the same value: both have its moments.
+    pub(crate) same_moments: Option<usize>,
 }
 
 impl Task {
@@ -23,6 +26,14 @@ impl Task {
     /// The node whose value is written.
     pub(crate) fn value(&self) -> usize {
         self.nodes[self.nodes.len() - 1]
+    }
+
+    /// Whether backward can add the gradient of its only input, which `first` reads, to those of other readers.
+    pub(crate) fn adds_gradient(&self, first: &Node) -> bool {
+        match &self.block {
+            Some(block) => block.before.is_some(),
+            None => first.layer.op().is_some_and(|op| op.adds_gradient()),
+        }
     }
 
     /// Whether another layer than a convolution takes a ReLU along.
@@ -67,18 +78,41 @@ fn only_reader(graph: &Graph, id: usize) -> Option<usize> {
 
 fn task(graph: &Graph, first: usize) -> Task {
     let layer = |id: usize| &graph.nodes()[id].layer;
-    let mut nodes = vec![first];
-    let Layer::Conv2d(conv) = layer(first) else {
+    let (mut nodes, block) = match layer(first) {
+        Layer::Conv2d(conv) => (vec![first], Some(Block::of(conv))),
+        Layer::BatchNorm(_) => behind_norm(graph, first),
+        _ => (vec![first], None),
+    };
+    let Some(mut block) = block else {
         let relu = only_reader(graph, first).filter(|next| matches!(layer(*next), Layer::Relu(_)));
         nodes.extend(relu.filter(|_| layer(first).op().is_some_and(|op| op.merges_relu())));
-        return Task { nodes, block: None };
+        return Task { nodes, block: None, same_moments: same_moments(graph, first) };
     };
-    let mut block = Block::of(conv);
     while let Some(next) = only_reader(graph, nodes[nodes.len() - 1]) {
         if !block.takes(layer(next), next) {
             break;
         }
         nodes.push(next);
     }
-    Task { nodes, block: Some(block) }
+    Task { nodes, block: Some(block), same_moments: same_moments(graph, first) }
+}
+
+fn same_moments(graph: &Graph, first: usize) -> Option<usize> {
+    let node = &graph.nodes()[first];
+    let same = |other: &Node| other.layer == node.layer && other.inputs == node.inputs;
+    matches!(node.layer, Layer::BatchNorm(_)).then(|| graph.nodes()[..first].iter().position(same))?
+}
+
+/// A batch norm with the ReLU and the 1 x 1 convolution behind it, if that is what follows.
+fn behind_norm(graph: &Graph, norm: usize) -> (Vec<usize>, Option<Block>) {
+    let nodes = graph.nodes();
+    let relu = only_reader(graph, norm).filter(|id| matches!(nodes[*id].layer, Layer::Relu(_)));
+    let conv = relu.and_then(|relu| only_reader(graph, relu));
+    match (&nodes[norm].layer, relu, conv.map(|id| &nodes[id].layer)) {
+        (Layer::BatchNorm(before), Some(relu), Some(Layer::Conv2d(conv2d))) if conv2d.kernel == [1, 1] => {
+            let block = Block { before: Some(before.clone()), ..Block::of(conv2d) };
+            (vec![norm, relu].into_iter().chain(conv).collect(), Some(block))
+        }
+        _ => (vec![norm], None),
+    }
 }

@@ -1,6 +1,7 @@
 //! One pass over a network: values forward, gradients backward, in buffers that are kept from step to step.
 
-use crate::graph::{Shape, ShapeError, size};
+use crate::graph::{Node, Shape, ShapeError, size};
+use crate::kernels::Write;
 use crate::layers::{Backward, Layer, Memo, Mode, Op, Pass, Value};
 use crate::network::Network;
 use crate::plan::Task;
@@ -104,6 +105,10 @@ impl Session {
         }
         output.resize(length, 0.0);
         let mut memo = std::mem::take(&mut self.memos[task.node()]);
+        memo.norm.clear();
+        if let (Some(other), Mode::Train { .. }) = (task.same_moments, self.mode.unwrap_or(Mode::Infer)) {
+            memo.norm.extend_from_slice(&self.memos[other].norm);
+        }
         let inputs: Vec<Value> = node.inputs.iter().map(|id| self.value(network, id.0, given)).collect();
         let (pass, weights) = (self.pass(network, task), weights(network, task));
         match &task.block {
@@ -118,11 +123,12 @@ impl Session {
         let nodes = network.graph().nodes();
         let node = &nodes[task.node()];
         let Some(d_output) = self.d_values[task.value()].take() else { return };
-        let wanted: Vec<bool> = node.inputs.iter().map(|id| nodes[id.0].layer != Layer::Input).collect();
-        let lengths: Vec<usize> =
-            node.inputs.iter().map(|id| self.samples * size(self.shapes[id.0])).collect();
-        let mut d_inputs: Vec<Option<Vec<f32>>> =
-            wanted.iter().zip(lengths).map(|(wanted, length)| wanted.then(|| self.take(length))).collect();
+        let sum = if task.adds_gradient(node) { self.d_values[node.inputs[0].0].take() } else { None };
+        let write = if sum.is_some() { Write::Add } else { Write::Replace };
+        let mut d_inputs = match sum {
+            Some(sum) => vec![Some(sum)],
+            None => self.input_gradients(network, node),
+        };
         let places = parameters(network, task);
         let mut d_weights: Vec<Vec<f32>> =
             places.iter().map(|place| std::mem::take(&mut self.d_parameters[*place])).collect();
@@ -134,6 +140,7 @@ impl Session {
             memo: &self.memos[task.node()],
             d_output: &d_output,
             d_inputs: &mut d_inputs,
+            write,
             d_weights: &mut d_weights,
         };
         let pass = self.pass(network, task);
@@ -148,6 +155,14 @@ impl Session {
             self.collect(id.0, d_input);
         }
         self.free.push(d_output);
+    }
+
+    /// Buffers for the gradients of a node's inputs; none for the graph's inputs.
+    fn input_gradients(&mut self, network: &Network, node: &Node) -> Vec<Option<Vec<f32>>> {
+        let wanted = |id: usize| network.graph().nodes()[id].layer != Layer::Input;
+        let lengths = node.inputs.iter().map(|id| (wanted(id.0), self.samples * size(self.shapes[id.0])));
+        let lengths: Vec<(bool, usize)> = lengths.collect();
+        lengths.into_iter().map(|(wanted, length)| wanted.then(|| self.take(length))).collect()
     }
 
     /// Adds one reader's gradient to those that a value already has.

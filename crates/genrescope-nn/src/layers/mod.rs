@@ -4,6 +4,7 @@ mod activation;
 mod combine;
 mod conv;
 mod dense;
+mod moments;
 mod norm;
 mod pool;
 mod recurrent;
@@ -18,7 +19,7 @@ pub use pool::{GlobalPool, Pool, PoolKind};
 pub use recurrent::{Direction, Output, Recurrent, RecurrentKind};
 
 use crate::graph::Shape;
-use crate::kernels::Path;
+use crate::kernels::{Path, Write};
 use std::fmt::Debug;
 
 /// A parameter's name within its node, its shape and how it starts.
@@ -76,6 +77,8 @@ pub(crate) struct Pass {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Memo {
     pub(crate) numbers: Vec<f32>,
+    /// Numbers of the batch norm that a task begins with; already there if another one has the same.
+    pub(crate) norm: Vec<f32>,
     /// A convolution's own output, before what follows it in the same task.
     pub(crate) z: Vec<f32>,
     /// `z` at the maxima of a pool.
@@ -91,7 +94,7 @@ pub(crate) struct Value<'a> {
     pub(crate) data: &'a [f32],
 }
 
-/// Everything that a layer's backward reads and writes; it overwrites all of the gradients it gives.
+/// Everything that a layer's backward reads and writes; it overwrites the gradients it gives, but see `write`.
 pub(crate) struct Backward<'a> {
     pub(crate) inputs: &'a [Value<'a>],
     pub(crate) output: Value<'a>,
@@ -100,6 +103,9 @@ pub(crate) struct Backward<'a> {
     pub(crate) d_output: &'a [f32],
     /// One for each input; `None` where nobody needs it.
     pub(crate) d_inputs: &'a mut [Option<Vec<f32>>],
+    /// Whether the gradient of the only input is added to what stands there; never of layers that do not say
+    /// [`Op::adds_gradient`].
+    pub(crate) write: Write,
     pub(crate) d_weights: &'a mut [Vec<f32>],
 }
 
@@ -113,6 +119,11 @@ pub(crate) trait Op: Debug + Send + Sync {
 
     /// Whether forward and backward can take the ReLU behind the layer along.
     fn merges_relu(&self) -> bool {
+        false
+    }
+
+    /// Whether backward can add the gradient of its only input to those that other readers gave.
+    fn adds_gradient(&self) -> bool {
         false
     }
 

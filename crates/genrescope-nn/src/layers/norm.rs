@@ -1,10 +1,10 @@
 //! Batch normalisation over samples, time and bands, one mean and variance per channel.
 
+use super::moments::batch_moments;
 use super::{Backward, Memo, Mode, Op, ParameterSpec, Pass, Start, Value, single};
-use crate::blocks::{block, block_mut, in_blocks};
 use crate::graph::Shape;
-use crate::kernels::Path;
-use crate::parallel::{for_groups, map_groups, sum_groups};
+use crate::kernels::{Path, Write};
+use crate::parallel::{for_groups, sum_groups};
 
 /// `γ · (x − mean) / √(variance + eps) + β` per channel (Ioffe and Szegedy 2015): the batch's biased variance in
 /// training, running statistics otherwise. Running variance is the unbiased one, as in PyTorch.
@@ -22,15 +22,26 @@ impl Default for BatchNorm {
     }
 }
 
-/// Pixels that all blocks of channels pass over in turn: they stay in the cache.
-const RUN: usize = 64;
-
 const GAMMA: usize = 0;
 const BETA: usize = 1;
 const MEAN: usize = 2;
 const VARIANCE: usize = 3;
 
 impl BatchNorm {
+    /// Writes `[mean, 1 / deviation, unbiased variance]` per channel, of the batch in training, else the running ones,
+    /// unless they are there.
+    pub(super) fn write_numbers(&self, pass: &Pass, x: Value, weights: &[&[f32]], numbers: &mut Vec<f32>) {
+        if !numbers.is_empty() {
+            return;
+        }
+        *numbers = if pass.mode == Mode::Infer {
+            [weights[MEAN], &self.scale(weights[VARIANCE]), weights[VARIANCE]].concat()
+        } else {
+            let moments = batch_moments(pass, x.data, x.shape[2]);
+            [&moments.mean[..], &self.scale(&moments.variance), &moments.unbiased].concat()
+        };
+    }
+
     /// One over the deviation.
     pub(super) fn scale(&self, variance: &[f32]) -> Vec<f32> {
         variance.iter().map(|v| 1.0 / (v + self.eps).sqrt()).collect()
@@ -57,7 +68,11 @@ impl Op for BatchNorm {
         true
     }
 
-    /// Training keeps `[mean, 1 / deviation, unbiased variance]` per channel.
+    fn adds_gradient(&self) -> bool {
+        true
+    }
+
+    /// Keeps the numbers of [`BatchNorm::write_numbers`].
     fn forward(
         &self,
         pass: &Pass,
@@ -66,289 +81,185 @@ impl Op for BatchNorm {
         output: &mut [f32],
         memo: &mut Memo,
     ) {
-        let (x, channels) = (inputs[0].data, inputs[0].shape[2]);
-        let moments = match pass.mode {
-            Mode::Train { .. } => batch_moments(pass, x, channels),
-            Mode::Infer => Moments {
-                mean: weights[MEAN].to_vec(),
-                variance: weights[VARIANCE].to_vec(),
-                unbiased: vec![0.0; channels],
-            },
-        };
-        let scale = self.scale(&moments.variance);
-        memo.numbers = [&moments.mean[..], &scale, &moments.unbiased].concat();
-        let factor: Vec<f32> = scale.iter().zip(weights[GAMMA]).map(|(s, g)| s * g).collect();
+        let x = inputs[0].data;
+        self.write_numbers(pass, inputs[0], weights, &mut memo.norm);
+        let channels = Channels::new(&memo.norm, weights, pass.relu);
         let width = x.len() / pass.samples.max(1);
         for_groups(pass.samples, output, |range, part| {
-            let x = &x[range.start * width..range.end * width];
-            normalise(pass, x, [&moments.mean, &factor, weights[BETA]], part);
+            channels.normalise(pass.path, &x[range.start * width..range.end * width], part);
         });
     }
 
     fn backward(&self, pass: &Pass, gradients: Backward) {
-        let Backward { inputs, weights, memo, d_output, d_inputs, d_weights, .. } = gradients;
-        let (x, channels) = (inputs[0].data, inputs[0].shape[2]);
-        let [mean, scale, unbiased] = thirds(&memo.numbers, channels);
-        let affine = Affine { mean, scale, gamma: weights[GAMMA], beta: weights[BETA], relu: pass.relu };
+        let Backward { inputs, weights, memo, d_output, d_inputs, write, d_weights, .. } = gradients;
+        let x = inputs[0].data;
+        let channels = Channels::new(&memo.norm, weights, pass.relu);
         let width = x.len() / pass.samples.max(1);
-        let sums = sum_groups(pass.samples, 2 * channels, |range, sums| {
+        let sums = sum_groups(pass.samples, 2 * inputs[0].shape[2], |range, sums| {
             let span = range.start * width..range.end * width;
-            affine.add_sums(pass.path, &x[span.clone()], &d_output[span], sums);
+            channels.add_sums(pass.path, &x[span.clone()], &d_output[span], sums);
         });
-        let (d_beta, d_gamma) = sums.split_at(channels);
-        d_weights[GAMMA].copy_from_slice(d_gamma);
-        d_weights[BETA].copy_from_slice(d_beta);
-        d_weights[MEAN].copy_from_slice(mean);
-        d_weights[VARIANCE].copy_from_slice(unbiased);
+        channels.write_parameter_gradients(&sums, d_weights);
         if let Some(d_input) = &mut d_inputs[0] {
-            let count = (x.len() / channels) as f32;
+            let means = channels.gradient_means(&sums, x.len());
             for_groups(pass.samples, d_input, |range, part| {
                 let span = range.start * width..range.end * width;
-                affine.input_gradient(pass.path, [&x[span.clone()], &d_output[span]], &sums, count, part);
+                let (x, dy) = (&x[span.clone()], &d_output[span]);
+                channels.input_gradient(pass.path, [x, dy], &means, (part, write));
             });
         }
     }
 }
 
-fn thirds(numbers: &[f32], length: usize) -> [&[f32]; 3] {
-    [&numbers[..length], &numbers[length..2 * length], &numbers[2 * length..]]
+/// Numbers of a row of constants, about: neighbours in memory are read in order, whatever the channels.
+const ROW: usize = 1024;
+
+/// The constants of some pixels side by side.
+fn row(channels: impl Iterator<Item = f32>) -> Vec<f32> {
+    let channels: Vec<f32> = channels.collect();
+    channels.repeat((ROW / channels.len()).max(1))
 }
 
-/// Per channel.
-pub(super) struct Moments {
-    pub(super) mean: Vec<f32>,
-    pub(super) variance: Vec<f32>,
-    unbiased: Vec<f32>,
+/// A batch norm, and the ReLU behind it if there is one, as the loops over pixels read it.
+pub(super) struct Channels<'a> {
+    mean: &'a [f32],
+    scale: &'a [f32],
+    unbiased: &'a [f32],
+    /// What must be exceeded for the ReLU to be open; −∞ without one.
+    floor: f32,
+    /// Rows of the mean, of `γ / deviation` and of β.
+    means: Vec<f32>,
+    slope: Vec<f32>,
+    beta: Vec<f32>,
 }
 
-impl Moments {
-    /// Joined in order after Chan, Golub and LeVeque.
-    pub(super) fn joined(groups: &[MomentSums]) -> Self {
-        let channels = groups[0].total.len();
-        let (mut count, mut mean, mut square) = (0.0, vec![0.0_f64; channels], vec![0.0_f64; channels]);
-        for group in groups {
-            let n = group.count as f64;
-            for (c, (group_mean, group_square)) in group.moments().enumerate() {
-                let delta = group_mean - mean[c];
-                mean[c] += delta * n / (count + n);
-                square[c] += group_square + delta * delta * count * n / (count + n);
-            }
-            count += n;
-        }
-        let divided = |by: f64| square.iter().map(|s| (s / by) as f32).collect();
+/// Means over a batch of the gradient and of its product with `x̂ / deviation`, in rows.
+pub(super) struct GradientMeans {
+    offset: Vec<f32>,
+    along: Vec<f32>,
+}
+
+impl<'a> Channels<'a> {
+    /// From the batch norm's numbers of [`BatchNorm::write_numbers`] and its four weights.
+    pub(super) fn new(numbers: &'a [f32], weights: &[&[f32]], relu: bool) -> Self {
+        let (mean, rest) = numbers.split_at(numbers.len() / 3);
+        let (scale, unbiased) = rest.split_at(mean.len());
         Self {
-            mean: mean.iter().map(|m| *m as f32).collect(),
-            variance: divided(count),
-            unbiased: divided((count - 1.0).max(1.0)),
+            mean,
+            scale,
+            unbiased,
+            floor: if relu { 0.0 } else { f32::NEG_INFINITY },
+            means: row(mean.iter().copied()),
+            slope: row(scale.iter().zip(weights[GAMMA]).map(|(scale, gamma)| scale * gamma)),
+            beta: row(weights[BETA].iter().copied()),
         }
     }
 
-    /// What backward reads: `[mean, 1 / deviation, mean with the bias, unbiased variance]` per channel.
-    pub(super) fn memo(&self, norm: &BatchNorm, bias: &[f32]) -> Vec<f32> {
-        let biased: Vec<f32> = self.mean.iter().zip(bias).map(|(mean, bias)| mean + bias).collect();
-        [&self.mean[..], &norm.scale(&self.variance), &biased, &self.unbiased].concat()
-    }
-}
-
-/// Sums of a group's pixels, shifted by its first one: they do not cancel.
-pub(super) struct MomentSums {
-    /// Of some pixels side by side: sums that do not wait for each other.
-    shift: Vec<f32>,
-    sum: Vec<f32>,
-    square: Vec<f32>,
-    /// Of all runs so far, per channel.
-    total: Vec<[f64; 2]>,
-    count: usize,
-}
-
-impl MomentSums {
-    /// Numbers that are summed side by side, about.
-    const WIDTH: usize = 1024;
-
-    pub(super) fn new(channels: usize) -> Self {
-        let width = channels * (Self::WIDTH / channels).max(1);
-        let zeros = || vec![0.0; width];
-        Self { shift: zeros(), sum: zeros(), square: zeros(), total: vec![[0.0; 2]; channels], count: 0 }
-    }
-
-    /// Adds a run of pixels: its sums are f32, so that it should hold no more than some hundred thousand numbers.
-    pub(super) fn add(&mut self, path: Path, x: &[f32]) {
-        let channels = self.total.len();
-        if self.count == 0 {
-            self.shift.chunks_exact_mut(channels).for_each(|shift| shift.copy_from_slice(&x[..channels]));
-        }
-        self.count += x.len() / channels;
-        self.sum.fill(0.0);
-        self.square.fill(0.0);
+    /// Pixels `x` → `output`.
+    pub(super) fn normalise(&self, path: Path, x: &[f32], output: &mut [f32]) {
         path.vectorize(
             #[inline(always)]
             || {
-                x.chunks(self.sum.len())
-                    .for_each(|x| add_moments(x, &self.shift, &mut self.sum, &mut self.square))
+                let width = self.means.len();
+                for (x, y) in x.chunks(width).zip(output.chunks_mut(width)) {
+                    self.normalise_row(x, y);
+                }
             },
         );
-        for (sum, square) in self.sum.chunks_exact(channels).zip(self.square.chunks_exact(channels)) {
-            for (total, (sum, square)) in self.total.iter_mut().zip(sum.iter().zip(square)) {
-                total[0] += f64::from(*sum);
-                total[1] += f64::from(*square);
-            }
-        }
     }
 
-    /// `(mean, Σ (x − mean)²)` per channel.
-    fn moments(&self) -> impl Iterator<Item = (f64, f64)> {
-        let count = self.count as f64;
-        self.total.iter().zip(&self.shift).map(move |(&[sum, square], shift)| {
-            (f64::from(*shift) + sum / count, (square - sum * sum / count).max(0.0))
-        })
-    }
-}
-
-/// Adds `d` and `d²`, `d = x − shift`, number by number.
-#[inline(always)]
-fn add_moments(x: &[f32], shift: &[f32], sum: &mut [f32], square: &mut [f32]) {
-    for ((x, shift), (sum, square)) in x.iter().zip(shift).zip(sum.iter_mut().zip(square)) {
-        let d = x - shift;
-        *sum += d;
-        *square += d * d;
-    }
-}
-
-/// Moments of a batch.
-fn batch_moments(pass: &Pass, x: &[f32], channels: usize) -> Moments {
-    let width = x.len() / pass.samples;
-    let groups = map_groups(pass.samples, |range| {
-        let mut sums = MomentSums::new(channels);
-        let x = &x[range.start * width..range.end * width];
-        x.chunks(256 * channels).for_each(|run| sums.add(pass.path, run));
-        sums
-    });
-    Moments::joined(&groups)
-}
-
-fn normalise(pass: &Pass, x: &[f32], constants: [&[f32]; 3], output: &mut [f32]) {
-    let floor = if pass.relu { 0.0 } else { f32::NEG_INFINITY };
-    pass.path.vectorize(
-        #[inline(always)]
-        || {
-            let channels = constants[0].len();
-            for (x, y) in x.chunks(RUN * channels).zip(output.chunks_mut(RUN * channels)) {
-                in_blocks!(channels, normalise_block(x, constants, floor, y));
-            }
-        },
-    );
-}
-
-/// `max((x − mean) · factor + β, floor)` of a block of channels.
-#[inline(always)]
-fn normalise_block<const W: usize>(
-    first: usize,
-    x: &[f32],
-    constants: [&[f32]; 3],
-    floor: f32,
-    output: &mut [f32],
-) {
-    let channels = constants[0].len();
-    let [mean, factor, beta] = constants.map(|values| *block::<_, W>(values, first));
-    for (x, y) in x.chunks_exact(channels).zip(output.chunks_exact_mut(channels)) {
-        let (x, y) = (block::<_, W>(x, first), block_mut::<_, W>(y, first));
-        for c in 0..W {
-            y[c] = ((x[c] - mean[c]) * factor[c] + beta[c]).max(floor);
-        }
-    }
-}
-
-/// What backward knows of each channel.
-struct Affine<'a> {
-    mean: &'a [f32],
-    scale: &'a [f32],
-    gamma: &'a [f32],
-    beta: &'a [f32],
-    relu: bool,
-}
-
-impl Affine<'_> {
-    fn channels(&self) -> usize {
-        self.mean.len()
-    }
-
-    /// `γ / deviation` of a block, and what must be exceeded for a merged ReLU to be open (−∞ without one).
     #[inline(always)]
-    fn slope<const W: usize>(&self, first: usize) -> ([f32; W], f32) {
-        let (scale, gamma) = (block::<_, W>(self.scale, first), block::<_, W>(self.gamma, first));
-        (std::array::from_fn(|c| scale[c] * gamma[c]), if self.relu { 0.0 } else { f32::NEG_INFINITY })
+    fn normalise_row(&self, x: &[f32], output: &mut [f32]) {
+        let constants = self.means.iter().zip(self.slope.iter().zip(&self.beta));
+        for ((y, x), (mean, (slope, beta))) in output.iter_mut().zip(x).zip(constants) {
+            *y = ((x - mean) * slope + beta).max(self.floor);
+        }
     }
 
     /// Adds `[Σ dy, Σ dy · x̂]` per channel.
-    fn add_sums(&self, path: Path, x: &[f32], dy: &[f32], sums: &mut [f32]) {
+    pub(super) fn add_sums(&self, path: Path, x: &[f32], dy: &[f32], sums: &mut [f32]) {
+        let width = self.means.len();
+        let mut rows = (vec![0.0; width], vec![0.0; width]);
         path.vectorize(
             #[inline(always)]
             || {
-                let run = RUN * self.channels();
-                for (x, dy) in x.chunks(run).zip(dy.chunks(run)) {
-                    in_blocks!(self.channels(), add_gradient_sums(self, x, dy, sums));
+                for (x, dy) in x.chunks(width).zip(dy.chunks(width)) {
+                    self.add_row(x, dy, (&mut rows.0, &mut rows.1));
                 }
             },
         );
+        let channels = self.mean.len();
+        let (sum, product) = sums.split_at_mut(channels);
+        for (open, by_centred) in rows.0.chunks_exact(channels).zip(rows.1.chunks_exact(channels)) {
+            for c in 0..channels {
+                sum[c] += open[c];
+                product[c] += by_centred[c] * self.scale[c];
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn add_row(&self, x: &[f32], dy: &[f32], (sum, product): (&mut [f32], &mut [f32])) {
+        let constants = self.means.iter().zip(self.slope.iter().zip(&self.beta));
+        let sums = sum.iter_mut().zip(product);
+        for (((x, dy), (mean, (slope, beta))), (sum, product)) in x.iter().zip(dy).zip(constants).zip(sums) {
+            let (centred, dy) = (x - mean, *dy);
+            let open = if centred * slope + beta > self.floor { dy } else { 0.0 };
+            *sum += open;
+            *product += open * centred;
+        }
+    }
+
+    /// The gradients of γ and β from the sums over the batch; of the running statistics, its values.
+    pub(super) fn write_parameter_gradients(&self, sums: &[f32], d_weights: &mut [Vec<f32>]) {
+        let (d_beta, d_gamma) = sums.split_at(self.mean.len());
+        d_weights[GAMMA].copy_from_slice(d_gamma);
+        d_weights[BETA].copy_from_slice(d_beta);
+        d_weights[MEAN].copy_from_slice(self.mean);
+        d_weights[VARIANCE].copy_from_slice(self.unbiased);
+    }
+
+    /// From the sums over a batch of `numbers` numbers.
+    pub(super) fn gradient_means(&self, sums: &[f32], numbers: usize) -> GradientMeans {
+        let count = (numbers / self.mean.len()) as f32;
+        let (open, along) = sums.split_at(self.mean.len());
+        GradientMeans {
+            offset: row(open.iter().map(|sum| sum / count)),
+            along: row(along.iter().zip(self.scale).map(|(sum, scale)| sum / count * scale)),
+        }
     }
 
     /// `γ / deviation · (dy − mean(dy) − x̂ · mean(dy · x̂))`.
-    fn input_gradient(&self, path: Path, [x, dy]: [&[f32]; 2], sums: &[f32], count: f32, dx: &mut [f32]) {
-        let means: Vec<f32> = sums.iter().map(|sum| sum / count).collect();
+    pub(super) fn input_gradient(
+        &self,
+        path: Path,
+        [x, dy]: [&[f32]; 2],
+        means: &GradientMeans,
+        (dx, write): (&mut [f32], Write),
+    ) {
         path.vectorize(
             #[inline(always)]
             || {
-                let run = RUN * self.channels();
-                for ((x, dy), dx) in x.chunks(run).zip(dy.chunks(run)).zip(dx.chunks_mut(run)) {
-                    in_blocks!(self.channels(), write_input_gradient(self, [x, dy], &means, dx));
+                let width = self.means.len();
+                for ((x, dy), dx) in x.chunks(width).zip(dy.chunks(width)).zip(dx.chunks_mut(width)) {
+                    if write == Write::Replace {
+                        dx.fill(0.0);
+                    }
+                    self.add_gradient_row([x, dy], means, dx);
                 }
             },
         );
     }
-}
 
-#[inline(always)]
-fn add_gradient_sums<const W: usize>(first: usize, affine: &Affine, x: &[f32], dy: &[f32], sums: &mut [f32]) {
-    let channels = affine.channels();
-    let (mean, scale) = (block::<_, W>(affine.mean, first), block::<_, W>(affine.scale, first));
-    let beta = block::<_, W>(affine.beta, first);
-    let (slope, threshold) = affine.slope::<W>(first);
-    let (mut sum, mut product) = ([0.0_f32; W], [0.0_f32; W]);
-    for (x, dy) in x.chunks_exact(channels).zip(dy.chunks_exact(channels)) {
-        let (x, dy) = (block::<_, W>(x, first), block::<_, W>(dy, first));
-        for c in 0..W {
-            let centred = x[c] - mean[c];
-            let dy = if centred * slope[c] + beta[c] > threshold { dy[c] } else { 0.0 };
-            sum[c] += dy;
-            product[c] += dy * centred;
-        }
-    }
-    for c in 0..W {
-        sums[first + c] += sum[c];
-        sums[channels + first + c] += product[c] * scale[c];
-    }
-}
-
-#[inline(always)]
-fn write_input_gradient<const W: usize>(
-    first: usize,
-    affine: &Affine,
-    [x, dy]: [&[f32]; 2],
-    means: &[f32],
-    dx: &mut [f32],
-) {
-    let channels = affine.channels();
-    let (mean, scale) = (block::<_, W>(affine.mean, first), block::<_, W>(affine.scale, first));
-    let (beta, offset) = (block::<_, W>(affine.beta, first), block::<_, W>(means, first));
-    let along: [f32; W] = std::array::from_fn(|c| means[channels + first + c] * scale[c]);
-    let (slope, threshold) = affine.slope::<W>(first);
-    let pixels = x.chunks_exact(channels).zip(dy.chunks_exact(channels));
-    for ((x, dy), dx) in pixels.zip(dx.chunks_exact_mut(channels)) {
-        let (x, dy, dx) = (block::<_, W>(x, first), block::<_, W>(dy, first), block_mut::<_, W>(dx, first));
-        for c in 0..W {
-            let centred = x[c] - mean[c];
-            let dy = if centred * slope[c] + beta[c] > threshold { dy[c] } else { 0.0 };
-            dx[c] = slope[c] * (dy - offset[c] - centred * along[c]);
+    #[inline(always)]
+    fn add_gradient_row(&self, [x, dy]: [&[f32]; 2], means: &GradientMeans, dx: &mut [f32]) {
+        let constants = self.means.iter().zip(self.slope.iter().zip(&self.beta));
+        let means = means.offset.iter().zip(&means.along);
+        let pixels = dx.iter_mut().zip(x.iter().zip(dy));
+        for (((dx, (x, dy)), (mean, (slope, beta))), (offset, along)) in pixels.zip(constants).zip(means) {
+            let (centred, dy) = (x - mean, *dy);
+            let open = if centred * slope + beta > self.floor { dy } else { 0.0 };
+            *dx += slope * (open - offset - centred * along);
         }
     }
 }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::{Axis, Backward, Memo, Op, Pass, Value, single};
 use crate::blocks::{block, block_mut, in_blocks};
 use crate::graph::Shape;
+use crate::kernels::Write;
 use crate::parallel::for_samples;
 
 /// What a window is replaced by.
@@ -47,6 +48,7 @@ impl GlobalPool {
 
 /// One number of a window.
 struct Place {
+    /// The window's number in its row.
     output: usize,
     input: usize,
     /// Whether it is the first of its window.
@@ -90,23 +92,23 @@ impl Pool {
         let (columns, rows) = (self.count(bands, 1).unwrap_or(0), self.covered(t, time, 0));
         for b in 0..columns {
             let covered = self.covered(b, bands, 1);
-            let (output, first) = (t * columns + b, rows.start * bands + covered.start);
+            let first = rows.start * bands + covered.start;
             let share = 1.0 / (rows.len() * covered.len()) as f32;
             for row in rows.clone() {
                 for input in row * bands + covered.start..row * bands + covered.end {
-                    body(Place { output, input, first: input == first, share });
+                    body(Place { output: b, input, first: input == first, share });
                 }
             }
         }
     }
 
-    /// Rows of the output.
-    fn rows(&self, [time, _, _]: Shape) -> Range<usize> {
-        0..self.count(time, 0).unwrap_or(0)
+    /// How many rows the output has.
+    fn rows(&self, [time, _, _]: Shape) -> usize {
+        self.count(time, 0).unwrap_or(0)
     }
 }
 
-/// One row of a sample's output, a block of channels: what a row reads is still in the cache for the next block.
+/// Row `t` of a sample's output, a block of channels: what a row reads is still in the cache for the next block.
 #[inline(always)]
 fn pool_block<const W: usize>(first: usize, pool: &Pool, t: usize, shape: Shape, x: &[f32], y: &mut [f32]) {
     let channels = shape[2];
@@ -129,7 +131,7 @@ fn pool_block<const W: usize>(first: usize, pool: &Pool, t: usize, shape: Shape,
     );
 }
 
-/// Adds the gradient of an average.
+/// Adds the gradient of row `t` of averages.
 #[inline(always)]
 fn spread_block<const W: usize>(
     first: usize,
@@ -154,7 +156,8 @@ fn spread_block<const W: usize>(
     );
 }
 
-/// Adds the gradient of a maximum, to the first number that equals it; `left` starts as the output's gradient.
+/// Adds the gradient of row `t` of maxima, each to the first number that equals it; `left` starts as the gradient of that
+/// row.
 #[inline(always)]
 fn route_block<const W: usize>(
     first: usize,
@@ -188,58 +191,62 @@ fn route_block<const W: usize>(
     );
 }
 
-/// Where windows one band apart lie in a row: for number `b` of each, the output numbers that have it, and the input
-/// number of the first of them.
-#[inline(always)]
-fn shifted(pool: &Pool, b: usize, bands: usize) -> (Range<usize>, usize) {
-    let columns = bands + 2 * pool.padding[1] + 1 - pool.size[1];
-    let first = pool.padding[1].saturating_sub(b);
-    let end = (bands + pool.padding[1] - b).min(columns);
-    (first..end.max(first), first + b - pool.padding[1])
-}
+/// Numbers of a row of the output that are finished before the next ones: they stay in the cache.
+const RUN: usize = 1024;
 
-/// Row `t` of maxima of windows one band apart: whole rows at once.
+/// Where windows one band apart lie in a row: for each part of the row that stays in the cache and each number of a
+/// window, the output numbers of the part that have it, and the input numbers.
 #[inline(always)]
-fn maxima_row(pool: &Pool, t: usize, [time, bands, channels]: Shape, x: &[f32], y: &mut [f32]) {
-    let row = bands * channels;
-    let width = y.len() / pool.rows([time, bands, channels]).len();
-    let y = &mut y[t * width..(t + 1) * width];
-    y.fill(f32::NEG_INFINITY);
-    for r in pool.covered(t, time, 0) {
-        for b in 0..pool.size[1] {
-            let (out, from) = shifted(pool, b, bands);
-            let x = &x[r * row + from * channels..][..out.len() * channels];
-            let y = &mut y[out.start * channels..out.end * channels];
-            y.iter_mut().zip(x).for_each(|(y, x)| *y = y.max(*x));
+fn shifted(
+    pool: &Pool,
+    t: usize,
+    [time, bands, channels]: Shape,
+    mut body: impl FnMut(Range<usize>, Range<usize>),
+) {
+    let (columns, padding) = (bands + 2 * pool.padding[1] + 1 - pool.size[1], pool.padding[1]);
+    let step = (RUN / channels).max(1);
+    for part in (0..columns).step_by(step) {
+        for row in pool.covered(t, time, 0) {
+            for b in 0..pool.size[1] {
+                let first = part.max(padding.saturating_sub(b));
+                let end = (part + step).min(bands + padding - b).min(columns).max(first);
+                let from = row * bands + first + b - padding;
+                body(first * channels..end * channels, from * channels..(from + end - first) * channels);
+            }
         }
     }
 }
 
+/// Row `t` of maxima of windows one band apart: whole rows at once.
+#[inline(always)]
+fn maxima_row(pool: &Pool, t: usize, shape: Shape, x: &[f32], y: &mut [f32]) {
+    y.fill(f32::NEG_INFINITY);
+    shifted(
+        pool,
+        t,
+        shape,
+        #[inline(always)]
+        |output, input| y[output].iter_mut().zip(&x[input]).for_each(|(y, x)| *y = y.max(*x)),
+    );
+}
+
 /// Adds the gradient of [`maxima_row`], to the first number that equals the maximum.
 #[inline(always)]
-fn route_row(
-    pool: &Pool,
-    t: usize,
-    [time, bands, channels]: Shape,
-    [x, y]: [&[f32]; 2],
-    [left, dx]: [&mut [f32]; 2],
-) {
-    let row = bands * channels;
-    let width = y.len() / pool.rows([time, bands, channels]).len();
-    let (y, left) = (&y[t * width..(t + 1) * width], &mut left[t * width..(t + 1) * width]);
-    for r in pool.covered(t, time, 0) {
-        for b in 0..pool.size[1] {
-            let (out, from) = shifted(pool, b, bands);
-            let input = r * row + from * channels..r * row + (from + out.len()) * channels;
-            let output = out.start * channels..out.end * channels;
+fn route_row(pool: &Pool, t: usize, shape: Shape, [x, y]: [&[f32]; 2], [left, dx]: [&mut [f32]; 2]) {
+    shifted(
+        pool,
+        t,
+        shape,
+        #[inline(always)]
+        |output, input| {
             let kept = x[input.clone()].iter().zip(&y[output.clone()]);
             for ((dx, left), (x, y)) in dx[input].iter_mut().zip(&mut left[output]).zip(kept) {
                 let here = if x == y { *left } else { 0.0 };
                 *left -= here;
                 *dx += here;
             }
-        }
-    }
+        },
+    );
 }
 
 impl Op for Pool {
@@ -253,15 +260,20 @@ impl Op for Pool {
         Ok([extents.0, extents.1, channels])
     }
 
+    fn adds_gradient(&self) -> bool {
+        true
+    }
+
     fn forward(&self, pass: &Pass, inputs: &[Value], _: &[&[f32]], output: &mut [f32], _: &mut Memo) {
         let Value { shape, data } = inputs[0];
         let width = data.len() / pass.samples.max(1);
         for_samples(pass.samples, output, |sample, y| {
             let x = &data[sample * width..][..width];
+            let rows = y.chunks_exact_mut(y.len() / self.rows(shape));
             pass.path.vectorize(
                 #[inline(always)]
                 || {
-                    for t in self.rows(shape) {
+                    for (t, y) in rows.enumerate() {
                         if self.is_sliding_maximum() {
                             maxima_row(self, t, shape, x, y);
                         } else {
@@ -277,16 +289,20 @@ impl Op for Pool {
         let Value { shape, data } = gradients.inputs[0];
         let (y, dy) = (gradients.output.data, gradients.d_output);
         let width = dy.len() / pass.samples.max(1);
+        let row = width / self.rows(shape);
         let Some(d_input) = &mut gradients.d_inputs[0] else { return };
         for_samples(pass.samples, d_input, |sample, dx| {
             let x = &data[sample * dx.len()..][..dx.len()];
             let (y, dy) = (&y[sample * width..][..width], &dy[sample * width..][..width]);
-            let mut left = dy.to_vec();
-            dx.fill(0.0);
+            let mut left = vec![0.0; row];
+            if gradients.write == Write::Replace {
+                dx.fill(0.0);
+            }
             pass.path.vectorize(
                 #[inline(always)]
                 || {
-                    for t in self.rows(shape) {
+                    for (t, (y, dy)) in y.chunks_exact(row).zip(dy.chunks_exact(row)).enumerate() {
+                        left.copy_from_slice(dy);
                         match self.kind {
                             PoolKind::Average => in_blocks!(shape[2], spread_block(self, t, shape, dy, dx)),
                             PoolKind::Max if self.is_sliding_maximum() => {
@@ -309,6 +325,10 @@ impl Op for GlobalPool {
             return Err("pools over time or bands, not over channels".into());
         }
         self.pool(single(inputs)?).output_shape(inputs)
+    }
+
+    fn adds_gradient(&self) -> bool {
+        true
     }
 
     fn forward(

@@ -1,14 +1,16 @@
-//! A convolution and what follows it, as one task: `conv → [batch norm] → [ReLU] → [pool] → [dropout]`.
+//! A convolution and what follows it, as one task: `conv → [batch norm] → [ReLU] → [pool] → [dropout]`. One of 1 x 1 may
+//! have batch norm and ReLU before it: they are made again, some rows at a time, wherever its input is read.
 //!
 //! Forward writes the pooled output alone; training keeps `z`, the convolution's own output, where batch norm needs it,
 //! and a byte a pooled number. [`gradient`](super::gradient) holds the way back.
 
 use super::Conv2d;
 use super::epilogue::{Affine, Drop, Epilogue, Kept};
-use super::geometry::Convolution;
+use super::geometry::{Convolution, Geometry};
 use super::scratch::{Scratch, sized, with_scratch};
 use crate::graph::Shape;
-use crate::layers::norm::{BatchNorm, MomentSums, Moments};
+use crate::layers::moments::{MomentSums, Moments};
+use crate::layers::norm::{BatchNorm, Channels};
 use crate::layers::{Layer, Memo, Mode, Pass, Pool, PoolKind};
 use crate::parallel::{groups, parts};
 use crate::random::key;
@@ -19,6 +21,8 @@ use std::ops::Range;
 /// The layers of one task.
 #[derive(Clone, Debug)]
 pub(crate) struct Block {
+    /// Batch norm, with ReLU, before a 1 x 1 convolution.
+    pub(crate) before: Option<BatchNorm>,
     pub(crate) conv: Conv2d,
     pub(crate) norm: Option<BatchNorm>,
     pub(crate) relu: bool,
@@ -70,7 +74,7 @@ impl Block {
     /// A convolution alone.
     pub(crate) fn of(conv: &Conv2d) -> Self {
         let pool = Pool::new(PoolKind::Average, [1, 1]);
-        Self { conv: conv.clone(), norm: None, relu: false, pool, dropout: None }
+        Self { before: None, conv: conv.clone(), norm: None, relu: false, pool, dropout: None }
     }
 
     /// Takes the layer behind along, if it can: in the order batch norm, ReLU, pool, dropout.
@@ -97,6 +101,11 @@ impl Block {
         self.norm.is_some() || (self.relu && self.pools() && self.pool.kind == PoolKind::Average)
     }
 
+    /// Whether training keeps the convolution's own output.
+    fn keeps_z(&self, geometry: &Geometry) -> bool {
+        self.reads_z() && (self.before.is_some() || !geometry.is_cheap())
+    }
+
     /// Whether training keeps a byte a pooled number.
     fn keeps_mask(&self) -> bool {
         let maximum = self.pool.kind == PoolKind::Max;
@@ -113,6 +122,7 @@ impl Block {
         let geometry = self.conv.geometry(input);
         match geometry.winograd() {
             Some(winograd) => format!("fast over time: 6 products for {} rows", winograd.rows()),
+            None if self.before.is_some() => "direct, its input normalised while it is read".into(),
             None if self.reads_z() && geometry.is_cheap() => "direct, computed again in backward".into(),
             None => "direct".into(),
         }
@@ -123,7 +133,7 @@ impl Block {
         let geometry = self.conv.geometry(input);
         let (z, pooled): (usize, usize) = (geometry.output.iter().product(), output.iter().product());
         let kept = |kept: bool, bytes: usize| if kept { bytes } else { 0 };
-        kept(self.reads_z() && !geometry.is_cheap(), 4 * z)
+        kept(self.keeps_z(&geometry), 4 * z)
             + kept(self.keeps_mask(), pooled)
             + kept(self.keeps_chosen(), 4 * pooled)
     }
@@ -137,7 +147,7 @@ impl Block {
         Epilogue::new(pass.path, affine, self.relu, pool, bands, dropout)
     }
 
-    /// Weights: the convolution's two, then the batch norm's four.
+    /// Weights: four of the batch norm before, the convolution's two, four of the batch norm behind.
     pub(crate) fn forward(
         &self,
         pass: &Pass,
@@ -146,16 +156,21 @@ impl Block {
         output: &mut [f32],
         memo: &mut Memo,
     ) {
+        let (before, weights) = weights.split_at(4 * usize::from(self.before.is_some()));
+        if let Some(norm) = &self.before {
+            norm.write_numbers(pass, input, before, &mut memo.norm);
+        }
         let geometry = self.conv.geometry(input.shape);
         let training = pass.mode != Mode::Infer;
         let size = |kept: bool, one: usize| if training && kept { pass.samples * one } else { 0 };
         let pooled = output.len() / pass.samples;
-        let keeps_z = self.reads_z() && !geometry.is_cheap();
+        let keeps_z = self.keeps_z(&geometry);
         memo.z.resize(size(keeps_z, geometry.output.iter().product()), 0.0);
         memo.mask.resize(size(self.keeps_mask(), pooled), 0);
         memo.chosen.resize(size(self.keeps_chosen(), pooled), 0.0);
-        let convolution = Convolution::new(geometry, Cow::Borrowed(weights[0]));
-        let Memo { z, mask, chosen, numbers } = memo;
+        let Memo { z, mask, chosen, numbers, norm } = memo;
+        let before = self.before.as_ref().map(|_| Channels::new(norm, before, true));
+        let convolution = Convolution::new(geometry, Cow::Borrowed(weights[0]), before);
         let written = Written { output, z, mask, chosen };
         match (&self.norm, training) {
             (Some(norm), true) => {
@@ -193,12 +208,13 @@ impl Block {
             with_scratch(|image, scratch| {
                 let mut sums = MomentSums::new(self.conv.channels);
                 for (i, sample) in range.enumerate() {
-                    let image = geometry.pad(sample_of(input, sample, pass.samples), image);
+                    let mut image = convolution.image(sample_of(input, sample, pass.samples), image);
                     let z = nth(part, i, count);
                     for rows in geometry.blocks(1) {
                         let z = z.get_mut(rows.start * width..rows.end * width);
                         let z = z.unwrap_or_else(|| sized(&mut scratch.z, rows.len() * width));
-                        convolution.rows(pass.path, image, rows, &mut scratch.products, z);
+                        let padded = convolution.read(pass.path, &mut image, &rows);
+                        convolution.rows(pass.path, padded, rows.len(), &mut scratch.products, z);
                         sums.add(pass.path, z);
                     }
                 }
@@ -236,17 +252,18 @@ impl Block {
             with_scratch(|image, scratch| {
                 for (i, sample) in range.enumerate() {
                     let mut written = part.sample(i, count);
-                    let image = geometry.pad(sample_of(input, sample, pass.samples), image);
+                    let mut image = convolution.image(sample_of(input, sample, pass.samples), image);
                     for rows in geometry.blocks(high) {
                         let rows = rows.start..rows.end / high * high;
                         if rows.is_empty() {
                             continue;
                         }
                         let at = sample * pooled;
+                        let padded = convolution.read(pass.path, &mut image, &rows);
                         self.fused_rows(
                             pass,
                             convolution,
-                            (image, rows, at),
+                            (padded, rows, at),
                             epilogue,
                             &mut written,
                             scratch,
@@ -257,12 +274,12 @@ impl Block {
         });
     }
 
-    /// Whole windows of one sample, from its padded image; `at` counts the numbers of the output before it.
+    /// Whole windows of one sample, from what they read of it; `at` counts the numbers of the output before it.
     fn fused_rows(
         &self,
         pass: &Pass,
         convolution: &Convolution,
-        (image, rows, at): (&[f32], Range<usize>, usize),
+        (padded, rows, at): (&[f32], Range<usize>, usize),
         epilogue: &Epilogue,
         written: &mut Written,
         scratch: &mut Scratch,
@@ -273,12 +290,12 @@ impl Block {
         let output = &mut written.output[target.clone()];
         let mask = written.mask.get_mut(target.clone()).unwrap_or_default();
         if mask.is_empty() && !self.pools() && epilogue.dropout.is_none() {
-            convolution.rows(pass.path, image, rows, &mut scratch.products, output);
+            convolution.rows(pass.path, padded, rows.len(), &mut scratch.products, output);
             return epilogue.forward_in_place(output);
         }
         let z = written.z.get_mut(rows.start * width..rows.end * width);
         let z = z.unwrap_or_else(|| sized(&mut scratch.z, rows.len() * width));
-        convolution.rows(pass.path, image, rows, &mut scratch.products, z);
+        convolution.rows(pass.path, padded, rows.len(), &mut scratch.products, z);
         let chosen = written.chosen.get_mut(target.clone()).unwrap_or_default();
         epilogue.forward(z, output, at + target.start, Kept { mask, chosen });
     }

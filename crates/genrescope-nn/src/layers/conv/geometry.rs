@@ -4,9 +4,11 @@
 //! neighbouring numbers for the tiled product of `kernels`. A kernel as high as the image is seen as one over time
 //! alone, its bands as channels.
 
+use super::scratch::sized;
 use super::winograd::{PRODUCTS, Winograd};
 use crate::graph::Shape;
 use crate::kernels::{Path, Product, Strides, Write, multiply};
+use crate::layers::norm::Channels;
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -49,6 +51,11 @@ impl Geometry {
         rows * self.depth() * self.output[2]
     }
 
+    /// Whether an output number reads the numbers of one place alone.
+    fn is_pointwise(&self) -> bool {
+        self.kernel == [1, 1] && self.padding == [0, 0]
+    }
+
     /// Whether its output costs less to compute again than to read from memory.
     pub(super) fn is_cheap(&self) -> bool {
         self.kernel[0] * self.depth() <= 32
@@ -62,7 +69,8 @@ impl Geometry {
     pub(super) fn blocks(&self, unit: usize) -> impl Iterator<Item = Range<usize>> {
         let group = self.winograd().map_or(1, Winograd::rows);
         let unit = (1..=group).map(|n| n * unit).find(|rows| rows % group == 0).unwrap_or(unit);
-        let (rows, step) = (self.output[0], unit * (HOT / (unit * self.row())).max(1));
+        let widest = if self.is_pointwise() { self.row().max(self.padded_row()) } else { self.row() };
+        let (rows, step) = (self.output[0], unit * (HOT / (unit * widest)).max(1));
         (0..rows).step_by(step).map(move |first| first..(first + step).min(rows))
     }
 
@@ -90,13 +98,13 @@ impl Geometry {
         image
     }
 
-    /// Adds to `sums` ([`Geometry::gradient_length`] numbers) what rows `rows` of the output gradient `dy` say of the
-    /// weights. `dy` holds them, each `stride` numbers from the next.
+    /// Adds to `sums` ([`Geometry::gradient_length`] numbers) what `rows` rows of the output gradient `dy`, each `stride`
+    /// numbers from the next, say of the weights; `padded` begins with the first row of input that they read.
     pub(super) fn add_weight_gradient(
         &self,
         path: Path,
         padded: &[f32],
-        (rows, dy, stride): (Range<usize>, &[f32], usize),
+        (rows, dy, stride): (usize, &[f32], usize),
         scratch: &mut Vec<f32>,
         sums: &mut [f32],
     ) {
@@ -106,27 +114,26 @@ impl Geometry {
             rows: depth,
             columns: channels,
             depth: bands,
-            segments: rows.len(),
+            segments: rows,
             a: Strides { row: 1, step: self.input[2], segment: row },
             b_step: channels,
             b_segment: stride,
             c_row: channels,
         };
-        let padded = &padded[rows.start * row..];
         let Some(winograd) = self.winograd() else {
             for (k, sums) in sums.chunks_exact_mut(depth * channels).enumerate() {
                 multiply(path, product, &padded[k * row..], dy, sums, Write::Add);
             }
             return;
         };
-        let (groups, width) = (winograd.groups(rows.len()), self.row());
+        let (groups, width) = (winograd.groups(rows), self.row());
         let product = Product { segments: groups, b_segment: width, ..product };
         scratch.resize((PRODUCTS * groups) * (row + width), 0.0);
         let (u, v) = scratch.split_at_mut(PRODUCTS * groups * row);
         for group in 0..groups {
             let first = group * winograd.rows();
             Winograd::input(path, &padded[first * row..], row, &mut u[group * row..], groups * row);
-            let dy = &dy[first * stride..((rows.len() - 1) * stride + width)];
+            let dy = &dy[first * stride..((rows - 1) * stride + width)];
             winograd.output_gradient(path, (dy, stride), width, (&mut v[group * width..], groups * width));
         }
         let products = u.chunks_exact(groups * row).zip(v.chunks_exact(groups * width));
@@ -164,33 +171,64 @@ impl Geometry {
 pub(super) struct Convolution<'a> {
     pub(super) geometry: Geometry,
     weights: Cow<'a, [f32]>,
+    /// Batch norm and ReLU of its input, which lies here without them.
+    pub(super) before: Option<Channels<'a>>,
+}
+
+/// What a convolution reads of one sample.
+pub(super) enum Image<'a> {
+    /// All rows, with their border.
+    Whole(&'a [f32]),
+    /// The input of the batch norm before the convolution, and a buffer for rows behind it.
+    Before(&'a [f32], &'a mut Vec<f32>),
 }
 
 impl<'a> Convolution<'a> {
     /// `weights` `[kt, kb, in, out]`.
-    pub(super) fn new(geometry: Geometry, weights: Cow<'a, [f32]>) -> Self {
+    pub(super) fn new(geometry: Geometry, weights: Cow<'a, [f32]>, before: Option<Channels<'a>>) -> Self {
         let weights = match geometry.winograd() {
             Some(winograd) => winograd.kernel(&weights).into(),
             None => weights,
         };
-        Self { geometry, weights }
+        Self { geometry, weights, before }
     }
 
-    /// Rows `rows` of the output of one sample, without bias, from its padded image.
+    /// One sample as the products read it; `buffer` is used if it has to be made.
+    pub(super) fn image<'b>(&self, sample: &'b [f32], buffer: &'b mut Vec<f32>) -> Image<'b> {
+        match self.before {
+            Some(_) => Image::Before(sample, buffer),
+            None => Image::Whole(self.geometry.pad(sample, buffer)),
+        }
+    }
+
+    /// What rows `rows` of the output read of the image, from its first row on.
+    pub(super) fn read<'b>(&self, path: Path, image: &'b mut Image, rows: &Range<usize>) -> &'b [f32] {
+        let row = self.geometry.padded_row();
+        match (image, &self.before) {
+            (Image::Before(sample, buffer), Some(before)) => {
+                let normalised = sized(buffer, rows.len() * row);
+                before.normalise(path, &sample[rows.start * row..rows.end * row], normalised);
+                normalised
+            }
+            (Image::Whole(padded) | Image::Before(padded, _), _) => &padded[rows.start * row..],
+        }
+    }
+
+    /// `rows` rows of the output of one sample, without bias; `padded` begins with the first row of input that they
+    /// read.
     pub(super) fn rows(
         &self,
         path: Path,
         padded: &[f32],
-        rows: Range<usize>,
+        rows: usize,
         scratch: &mut Vec<f32>,
         output: &mut [f32],
     ) {
         let (geometry, row, width) = (&self.geometry, self.geometry.padded_row(), self.geometry.row());
-        let padded = &padded[rows.start * row..];
         let Some(winograd) = geometry.winograd() else {
             return self.product(path, geometry.kernel[0], padded, &self.weights, output);
         };
-        let groups = winograd.groups(rows.len());
+        let groups = winograd.groups(rows);
         scratch.resize(PRODUCTS * groups * (row + width), 0.0);
         let (u, products) = scratch.split_at_mut(PRODUCTS * groups * row);
         for group in 0..groups {
@@ -211,8 +249,9 @@ impl<'a> Convolution<'a> {
     pub(super) fn all_rows(&self, path: Path, padded: &[f32], scratch: &mut Vec<f32>, output: &mut [f32]) {
         let width = self.geometry.row();
         for rows in self.geometry.blocks(1) {
+            let padded = &padded[rows.start * self.geometry.padded_row()..];
             let output = &mut output[rows.start * width..rows.end * width];
-            self.rows(path, padded, rows, scratch, output);
+            self.rows(path, padded, rows.len(), scratch, output);
         }
     }
 

@@ -3,12 +3,13 @@
 
 use super::block::{Block, sample_of};
 use super::epilogue::{Affine, Epilogue, Means, Pooled};
-use super::geometry::Convolution;
+use super::geometry::{Convolution, Image};
 use super::scratch::{Scratch, sized, with_scratch};
 use crate::blocks::{block, block_mut, in_blocks};
-use crate::kernels::Path;
+use crate::kernels::{Path, Write};
+use crate::layers::norm::{Channels, GradientMeans};
 use crate::layers::{Backward, Memo, Pass};
-use crate::parallel::{sum_groups, sum_groups_beside};
+use crate::parallel::{for_samples, sum_groups, sum_groups_beside};
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -37,11 +38,15 @@ impl Source<'_> {
         sample_of(self.input, sample, self.pass.samples)
     }
 
-    /// Rows `rows` of one sample's `z`: those that were kept, or computed again from its padded image.
+    fn image<'b>(&'b self, sample: usize, buffer: &'b mut Vec<f32>) -> Image<'b> {
+        self.convolution.image(self.input(sample), buffer)
+    }
+
+    /// Rows `rows` of one sample's `z`: those that were kept, or computed again from its image.
     fn z<'b>(
         &'b self,
-        (sample, rows): (usize, Range<usize>),
-        image: &[f32],
+        (sample, rows): (usize, &Range<usize>),
+        image: &mut Image,
         products: &mut Vec<f32>,
         buffer: &'b mut Vec<f32>,
     ) -> &'b [f32] {
@@ -49,7 +54,8 @@ impl Source<'_> {
         let kept = sample_of(&self.memo.z, sample, self.pass.samples);
         kept.get(rows.start * width..rows.end * width).unwrap_or_else(|| {
             let z = sized(buffer, rows.len() * width);
-            self.convolution.rows(self.pass.path, image, rows, products, z);
+            let padded = self.convolution.read(self.pass.path, image, rows);
+            self.convolution.rows(self.pass.path, padded, rows.len(), products, z);
             z
         })
     }
@@ -57,7 +63,10 @@ impl Source<'_> {
 
 impl Block {
     pub(crate) fn backward(&self, pass: &Pass, gradients: Backward) {
-        let Backward { inputs, weights, memo, d_output, d_inputs, d_weights, .. } = gradients;
+        let Backward { inputs, weights, memo, d_output, d_inputs, write, d_weights, .. } = gradients;
+        let count = 4 * usize::from(self.before.is_some());
+        let (before, weights) = weights.split_at(count);
+        let (d_before, d_weights) = d_weights.split_at_mut(count);
         let (geometry, channels) = (self.conv.geometry(inputs[0].shape), self.conv.channels);
         let affine = match &self.norm {
             Some(_) => {
@@ -68,54 +77,73 @@ impl Block {
         let epilogue = self.epilogue(pass, &affine, geometry.output);
         let nothing = vec![0.0; channels];
         let means = Means { offset: &nothing, along: &nothing };
-        let convolution = Convolution::new(geometry, Cow::Borrowed(weights[0]));
+        let before = self.before.as_ref().map(|_| Channels::new(&memo.norm, before, true));
+        let convolution = Convolution::new(geometry, Cow::Borrowed(weights[0]), before);
         let input = inputs[0].data;
         let mut source = Source { pass, epilogue: &epilogue, memo, d_output, means, input, convolution };
-        let sums = self.norm.as_ref().map(|_| affine_sums(&source, self.pool.size[0], channels));
-        let mut scaled = Vec::new();
-        if let Some(sums) = &sums {
-            let scale = &memo.numbers[channels..2 * channels];
-            let count = (pass.samples * geometry.output[0] * geometry.output[1]) as f32;
-            let (d_beta, by_centred) = sums.split_at(channels);
-            let d_gamma: Vec<f32> = by_centred.iter().zip(scale).map(|(sum, scale)| sum * scale).collect();
-            scaled.extend(d_beta.iter().map(|sum| sum / count));
-            scaled.extend(d_gamma.iter().zip(scale).map(|(sum, scale)| sum * scale / count));
-            d_weights[2].copy_from_slice(&d_gamma);
-            d_weights[3].copy_from_slice(d_beta);
-            d_weights[4].copy_from_slice(&memo.numbers[2 * channels..3 * channels]);
-            d_weights[5].copy_from_slice(&memo.numbers[3 * channels..]);
+        let scaled = self.norm.as_ref().map(|_| self.norm_gradients(&source, d_weights));
+        if let Some(scaled) = &scaled {
             source.means = Means { offset: &scaled[..channels], along: &scaled[channels..] };
         }
-        let mut sums = self.products(&source, weights[0], d_inputs[0].as_deref_mut());
+        let mirrored = Cow::Owned(geometry.mirrored(weights[0]));
+        let transposed = Convolution::new(geometry.transposed(), mirrored, None);
+        let d_input = d_inputs[0].as_deref_mut();
+        let mut sums = match &source.convolution.before {
+            Some(before) => {
+                let mut sums = self.products_behind(&source, &transposed);
+                let of_before = sums.split_off(geometry.gradient_length() + channels);
+                before.write_parameter_gradients(&of_before, d_before);
+                if let Some(d_input) = d_input {
+                    let means = before.gradient_means(&of_before, input.len());
+                    self.write_before(&source, &transposed, &means, (d_input, write));
+                }
+                sums
+            }
+            None => self.products(&source, &transposed, d_input),
+        };
         let d_bias = sums.split_off(geometry.gradient_length());
         d_weights[0].copy_from_slice(&geometry.weight_gradient(sums));
         d_weights[1].copy_from_slice(&d_bias);
     }
 
+    /// Writes the gradients of the batch norm behind the convolution; gives the [`Means`] that go on, one behind the other.
+    fn norm_gradients(&self, source: &Source, d_weights: &mut [Vec<f32>]) -> Vec<f32> {
+        let (geometry, channels) = (&source.convolution.geometry, self.conv.channels);
+        let sums = affine_sums(source, self.pool.size[0], channels);
+        let numbers: Vec<&[f32]> = source.memo.numbers.chunks_exact(channels).collect();
+        let count = (source.pass.samples * geometry.output[0] * geometry.output[1]) as f32;
+        let (d_beta, by_centred) = sums.split_at(channels);
+        let d_gamma: Vec<f32> = by_centred.iter().zip(numbers[1]).map(|(sum, scale)| sum * scale).collect();
+        for (target, gradient) in d_weights[2..].iter_mut().zip([&d_gamma, d_beta, numbers[2], numbers[3]]) {
+            target.copy_from_slice(gradient);
+        }
+        let along = d_gamma.iter().zip(numbers[1]).map(|(sum, scale)| sum * scale / count);
+        d_beta.iter().map(|sum| sum / count).chain(along).collect()
+    }
+
     /// Sums for the gradients of weights and bias; writes that of the input.
-    fn products(&self, source: &Source, weights: &[f32], d_input: Option<&mut [f32]>) -> Vec<f32> {
-        let (samples, geometry) = (source.pass.samples, &source.convolution.geometry);
-        let back = geometry.transposed();
-        let mirrored = Cow::Owned(geometry.mirrored(weights));
-        let transposed = d_input.is_some().then(|| Convolution::new(back, mirrored));
-        let length = geometry.gradient_length() + self.conv.channels;
-        let size = if transposed.is_some() { source.input.len() / samples } else { 0 };
+    fn products(&self, source: &Source, transposed: &Convolution, d_input: Option<&mut [f32]>) -> Vec<f32> {
+        let (samples, geometry, back) =
+            (source.pass.samples, &source.convolution.geometry, &transposed.geometry);
+        let (length, wanted) = (geometry.gradient_length() + self.conv.channels, d_input.is_some());
+        let size = if wanted { source.input.len() / samples } else { 0 };
         sum_groups_beside(samples, length, d_input.unwrap_or_default(), |range, part, sums| {
             with_scratch(|image, scratch| {
                 for (i, sample) in range.enumerate() {
-                    let image = geometry.pad(source.input(sample), image);
-                    if transposed.is_some() {
+                    let mut image = source.image(sample, image);
+                    if wanted {
                         back.clear(&mut scratch.gradient);
                     }
                     for rows in geometry.blocks(1) {
                         // For the gradient of the input in their place with its border, else the same rows again.
-                        let (start, stride) = match transposed {
-                            Some(_) => (back.padded_start(rows.start), back.padded_row()),
-                            None => (0, geometry.row()),
+                        let place = match wanted {
+                            true => (back.padded_start(rows.start), back.padded_row()),
+                            false => (0, geometry.row()),
                         };
-                        self.add_rows(source, (sample, rows), image, scratch, (start, stride), sums);
+                        self.write_rows(source, (sample, &rows), &mut image, scratch, place);
+                        self.add_rows(source, &rows, &mut image, scratch, place, sums);
                     }
-                    if let Some(transposed) = &transposed {
+                    if wanted {
                         let Scratch { gradient, products, .. } = scratch;
                         let d_input = &mut part[i * size..(i + 1) * size];
                         transposed.all_rows(source.pass.path, gradient, products, d_input);
@@ -125,34 +153,108 @@ impl Block {
         })
     }
 
+    /// [`Block::products`] behind a batch norm, whose sums are added as well: the gradient of its output is made some rows
+    /// at a time and not kept.
+    fn products_behind(&self, source: &Source, transposed: &Convolution) -> Vec<f32> {
+        let Source { pass, convolution, .. } = source;
+        let (geometry, path) = (&convolution.geometry, pass.path);
+        let (width, place) = (geometry.padded_row(), (0, geometry.row()));
+        let length = geometry.gradient_length() + self.conv.channels;
+        sum_groups(pass.samples, length + 2 * geometry.input[2], |range, sums| {
+            let (sums, of_before) = sums.split_at_mut(length);
+            with_scratch(|image, scratch| {
+                for sample in range {
+                    let mut image = source.image(sample, image);
+                    for rows in geometry.blocks(1) {
+                        self.write_rows(source, (sample, &rows), &mut image, scratch, place);
+                        self.add_rows(source, &rows, &mut image, scratch, place, sums);
+                        let dy = behind(transposed, path, rows.len(), scratch);
+                        let x = &source.input(sample)[rows.start * width..rows.end * width];
+                        if let Some(before) = &convolution.before {
+                            before.add_sums(path, x, dy, of_before);
+                        }
+                    }
+                }
+            });
+        })
+    }
+
+    /// The gradient of the input of the batch norm before the convolution, whose sums are complete.
+    fn write_before(
+        &self,
+        source: &Source,
+        transposed: &Convolution,
+        means: &GradientMeans,
+        (d_input, write): (&mut [f32], Write),
+    ) {
+        let Source { pass, convolution, .. } = source;
+        let (geometry, path) = (&convolution.geometry, pass.path);
+        let (width, place) = (geometry.padded_row(), (0, geometry.row()));
+        for_samples(pass.samples, d_input, |sample, dx| {
+            with_scratch(|image, scratch| {
+                let mut image = source.image(sample, image);
+                for rows in geometry.blocks(1) {
+                    self.write_rows(source, (sample, &rows), &mut image, scratch, place);
+                    let dy = behind(transposed, path, rows.len(), scratch);
+                    let span = rows.start * width..rows.end * width;
+                    let x = &source.input(sample)[span.clone()];
+                    if let Some(before) = &convolution.before {
+                        before.input_gradient(path, [x, dy], means, (&mut dx[span], write));
+                    }
+                }
+            });
+        });
+    }
+
     /// Makes some rows of one sample's gradient of `z`, from number `start` of the scratch on, each `stride` numbers from
-    /// the next, and adds its products.
+    /// the next.
+    fn write_rows(
+        &self,
+        source: &Source,
+        (sample, rows): (usize, &Range<usize>),
+        image: &mut Image,
+        scratch: &mut Scratch,
+        (start, stride): (usize, usize),
+    ) {
+        let Scratch { products, gradient, z, .. } = scratch;
+        let end = start + (rows.len() - 1) * stride + source.convolution.geometry.row();
+        if gradient.len() < end {
+            gradient.resize(end, 0.0);
+        }
+        let z = if self.reads_z() { source.z((sample, rows), image, products, z) } else { &[] };
+        let into = (&mut gradient[start..end], stride);
+        source.epilogue.backward(rows.clone(), z, source.pooled(sample), &source.means, into);
+    }
+
+    /// Adds the products of rows that [`Block::write_rows`] made.
     fn add_rows(
         &self,
         source: &Source,
-        (sample, rows): (usize, Range<usize>),
-        image: &[f32],
+        rows: &Range<usize>,
+        image: &mut Image,
         scratch: &mut Scratch,
         (start, stride): (usize, usize),
         sums: &mut [f32],
     ) {
-        let Scratch { products, gradient, z } = scratch;
+        let Scratch { products, gradient, .. } = scratch;
         let (geometry, path) = (&source.convolution.geometry, source.pass.path);
         let width = geometry.row();
-        let end = start + (rows.len() - 1) * stride + width;
-        if gradient.len() < end {
-            gradient.resize(end, 0.0);
-        }
-        let dz = &mut gradient[start..end];
-        let into = (&mut *dz, stride);
-        let z = if self.reads_z() { source.z((sample, rows.clone()), image, products, z) } else { &[] };
-        source.epilogue.backward(rows.clone(), z, source.pooled(sample), &source.means, into);
+        let dz = &gradient[start..start + (rows.len() - 1) * stride + width];
         let (d_weights, d_bias) = sums.split_at_mut(geometry.gradient_length());
-        geometry.add_weight_gradient(path, image, (rows, dz, stride), products, d_weights);
+        let padded = source.convolution.read(path, image, rows);
+        geometry.add_weight_gradient(path, padded, (rows.len(), dz, stride), products, d_weights);
         if self.norm.is_none() {
             dz.chunks(stride).for_each(|row| add_pixels(path, &row[..width], d_bias));
         }
     }
+}
+
+/// The gradient behind the batch norm before a convolution, from that of `rows` rows of `z` in the scratch.
+fn behind<'a>(transposed: &Convolution, path: Path, rows: usize, scratch: &'a mut Scratch) -> &'a [f32] {
+    let Scratch { products, gradient, before, .. } = scratch;
+    let dy = sized(before, rows * transposed.geometry.row());
+    transposed.rows(path, gradient, rows, products, dy);
+    dy
 }
 
 /// `[Σ dy, Σ dy · (z − mean)]` per channel, over the batch; windows are `high` rows.
@@ -166,10 +268,10 @@ fn affine_sums(source: &Source, high: usize, channels: usize) -> Vec<f32> {
                     source.epilogue.add_chosen(pooled, sums);
                     continue;
                 }
-                let image = geometry.pad(source.input(sample), image);
+                let mut image = source.image(sample, image);
                 for rows in geometry.blocks(high) {
                     let Scratch { products, z, .. } = &mut *scratch;
-                    let z = source.z((sample, rows.clone()), image, products, z);
+                    let z = source.z((sample, &rows), &mut image, products, z);
                     source.epilogue.add_sums(rows.start / high, z, pooled, sums);
                 }
             }

@@ -11,6 +11,8 @@ pub(super) struct Scratch {
     pub(super) z: Vec<f32>,
     /// Gradient of that output, with its border.
     pub(super) gradient: Vec<f32>,
+    /// Gradient of what a batch norm before the convolution gives.
+    pub(super) before: Vec<f32>,
 }
 
 thread_local! {
