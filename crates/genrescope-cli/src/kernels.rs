@@ -15,6 +15,7 @@ pub(crate) struct KernelChoice {
 enum Kernels {
     Avx512,
     Avx2,
+    Neon,
     Portable,
 }
 
@@ -25,6 +26,7 @@ impl KernelChoice {
             None => return Ok(()),
             Some(Kernels::Avx512) => KernelPath::Avx512,
             Some(Kernels::Avx2) => KernelPath::Avx2,
+            Some(Kernels::Neon) => KernelPath::Neon,
             Some(Kernels::Portable) => KernelPath::Portable,
         };
         path.force().map_err(|best| {

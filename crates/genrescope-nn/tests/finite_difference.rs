@@ -105,7 +105,7 @@ fn nodes_that_several_layers_read() {
 }
 
 fn check(name: &str, shape: Shape, build: impl Fn(&mut Graph, NodeId)) {
-    for path in [Path::Avx512, Path::Avx2, Path::Portable].into_iter().filter(|path| path.is_available()) {
+    for path in Path::ALL.into_iter().filter(|path| path.is_available()) {
         let mut graph = Graph::new();
         let sample = graph.input("sample", [1, 1, SAMPLES]);
         let table = graph.add("table", Dense { units: shape.iter().product() }, &[sample]).unwrap();

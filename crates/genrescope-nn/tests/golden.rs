@@ -32,7 +32,7 @@ fn outputs_gradients_and_statistics_equal_pytorch() {
 }
 
 fn paths() -> Vec<Path> {
-    [Path::Avx512, Path::Avx2, Path::Portable].into_iter().filter(|path| path.is_available()).collect()
+    Path::ALL.into_iter().filter(|path| path.is_available()).collect()
 }
 
 /// One line for each tensor that is not PyTorch's.

@@ -1,7 +1,7 @@
 //! Milliseconds of a training step, as one line of JSON: of a network of the zoo, or of a yardstick `m1`, `m2`, `m3`.
 //!
 //! `cargo bench -p genrescope --bench training -- NAME [--threads N] [--batch N] [--steps N] [--frames N]
-//! [--path avx512|avx2|portable]`; `reference/measure_training.py` runs it in turn with PyTorch.
+//! [--path avx512|avx2|neon|portable]`; `reference/measure_training.py` runs it in turn with PyTorch.
 //!
 //! Dropout is on (in yardsticks 0.25), the optimiser is Adam; three steps warm up and are not counted.
 #![allow(clippy::unwrap_used)]
@@ -46,8 +46,9 @@ fn path(name: Option<&str>) -> Path {
         None => Path::detect(),
         Some("avx512") => Path::Avx512,
         Some("avx2") => Path::Avx2,
+        Some("neon") => Path::Neon,
         Some("portable") => Path::Portable,
-        Some(other) => panic!("no kernel path is called {other}; there are avx512, avx2, portable"),
+        Some(other) => panic!("no kernel path is called {other}; there are avx512, avx2, neon, portable"),
     };
     assert!(path.is_available(), "this processor does not have {path:?}");
     path

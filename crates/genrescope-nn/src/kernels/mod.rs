@@ -17,6 +17,8 @@ pub enum Path {
     Avx512,
     /// 256-bit vectors with fused multiply-add (x86-64-v3).
     Avx2,
+    /// 128-bit vectors of 64-bit ARM.
+    Neon,
     /// Plain code for any processor.
     Portable,
 }
@@ -25,12 +27,15 @@ pub enum Path {
 static FORCED: OnceLock<Path> = OnceLock::new();
 
 impl Path {
+    /// All of them, the fastest first.
+    pub const ALL: [Self; 4] = [Self::Avx512, Self::Avx2, Self::Neon, Self::Portable];
+
     /// The fastest path of this processor, or the one that was forced.
     pub fn detect() -> Self {
         if let Some(path) = FORCED.get() {
             return *path;
         }
-        [Self::Avx512, Self::Avx2].into_iter().find(|path| path.is_available()).unwrap_or(Self::Portable)
+        Self::ALL.into_iter().find(|path| path.is_available()).unwrap_or(Self::Portable)
     }
 
     /// Makes [`Path::detect`] give this path from now on: to be called once, before the first network.
@@ -49,9 +54,11 @@ impl Path {
             Self::Avx512 => pulp::x86::V4::try_new().is_some(),
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => pulp::x86::V3::try_new().is_some(),
-            #[cfg(not(target_arch = "x86_64"))]
-            Self::Avx512 | Self::Avx2 => false,
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => pulp::aarch64::Neon::try_new().is_some(),
             Self::Portable => true,
+            #[allow(unreachable_patterns)] // which ones are left depends on the processor
+            _ => false,
         }
     }
 
@@ -69,6 +76,12 @@ impl Path {
             {
                 return pulp::Simd::vectorize(simd, operation);
             }
+        }
+        #[cfg(target_arch = "aarch64")]
+        if self == Self::Neon
+            && let Some(simd) = pulp::aarch64::Neon::try_new()
+        {
+            return pulp::Simd::vectorize(simd, operation);
         }
         operation.with_simd(pulp::Scalar)
     }

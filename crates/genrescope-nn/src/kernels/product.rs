@@ -5,7 +5,8 @@
 //! With NHWC memory the taps of one kernel row are a contiguous run of `kernel_bands · channels` numbers, and the
 //! runs of neighbouring outputs overlap: no im2col. A tile of `P` rows by `V` vectors stays in registers over the
 //! whole sum; a row of `a` is broadcast, `b` is loaded once per tile; a mask covers
-//! what fills no vector. Tiles: 6x4, 12x2, 12x1 vectors of 16 lanes; 6x2, 12x1 of 8 lanes, for half as many registers.
+//! what fills no vector. Tiles: 6x4, 12x2, 12x1 vectors of 16 lanes or 4 lanes (AVX-512, NEON: 32 registers); 6x2, 12x1
+//! of 8 lanes (AVX2: 16 registers).
 
 use super::Path;
 use pulp::{MemMask, Simd, WithSimd};
@@ -82,14 +83,15 @@ impl WithSimd for Whole {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let lanes = S::F32_LANES;
+        let many_registers = lanes == 16 || lanes == 4;
         let mut column = 0;
         while column < self.shape.columns {
             let left = self.shape.columns - column;
             // SAFETY: `column < columns`, and `multiply` checked the extents of the whole product.
             unsafe {
                 column += match left / lanes {
-                    4.. if lanes == 16 => self.columns::<S, 6, 4, true>(simd, column),
-                    2.. if lanes == 16 => self.columns::<S, 12, 2, true>(simd, column),
+                    4.. if many_registers => self.columns::<S, 6, 4, true>(simd, column),
+                    2.. if many_registers => self.columns::<S, 12, 2, true>(simd, column),
                     2.. if lanes == 8 => self.columns::<S, 6, 2, true>(simd, column),
                     1.. => self.columns::<S, 12, 1, true>(simd, column),
                     _ => self.columns::<S, 12, 1, false>(simd, column),
