@@ -17,6 +17,7 @@ mod fold;
 mod judge;
 mod readings;
 mod result;
+pub mod significance;
 
 pub use fold::{FoldResult, Judgement};
 pub use readings::Readings;

@@ -5,8 +5,12 @@
 
 mod card;
 mod file;
+mod outline;
+mod vertical;
 pub mod zoo;
 
 pub use card::{FORMAT_VERSION, Header, Normalisation, ProtocolResult, TrainedOn};
 pub use file::Model;
 pub use genrescope_nn::Path as KernelPath;
+pub use outline::{Stage, outline};
+pub use vertical::{VerticalKernels, vertical_kernels};

@@ -5,6 +5,7 @@
 //! opening files and terminals is the doors' business. *Never* computes a score.
 
 pub mod csv;
+pub mod figures;
 pub mod json;
 pub mod palette;
 pub mod picture;

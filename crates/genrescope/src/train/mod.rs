@@ -17,6 +17,7 @@ pub mod parts;
 mod run;
 mod schedule;
 pub mod settings;
+pub mod toy;
 mod validate;
 
 pub(crate) use checkpoint::write_atomically;

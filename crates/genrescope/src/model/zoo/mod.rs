@@ -7,6 +7,7 @@ mod mlfi;
 mod residual;
 mod shallow;
 
+use super::outline::{Stage, outline};
 use crate::{Error, ErrorKind, Result};
 use genrescope_nn::layers::BatchNorm;
 use genrescope_nn::{Graph, Network, ShapeError};
@@ -70,6 +71,14 @@ impl Architecture {
             self.name, self.published.features
         );
         Err(Error::new(ErrorKind::BadSettings, what))
+    }
+
+    /// Its stages in words, at an input or at the published one.
+    ///
+    /// # Errors
+    /// As [`Architecture::graph`].
+    pub fn outline(&self, input: Option<Input>) -> Result<Vec<Stage>> {
+        Ok(outline(&Network::unset(self.graph(input.unwrap_or(self.published))?)))
     }
 
     /// Its size at the published input.
