@@ -14,6 +14,8 @@ mod kernels;
 mod manual;
 mod models;
 mod output;
+mod picture;
+mod report;
 mod talk;
 mod train;
 mod training_progress;
@@ -47,6 +49,7 @@ enum Command {
     Train(train::Args),
     Evaluate(evaluate::Args),
     Features(features::Arguments),
+    Report(report::Arguments),
     Models(models::Arguments),
     Inspect(inspect::Arguments),
     Bench(bench::Arguments),
@@ -64,6 +67,7 @@ fn main() -> std::process::ExitCode {
         Command::Train(arguments) => train::run(&arguments, &talk),
         Command::Evaluate(arguments) => evaluate::run(&arguments, &talk),
         Command::Features(arguments) => features::run(&arguments, &talk),
+        Command::Report(arguments) => report::run(&arguments, &talk),
         Command::Models(arguments) => models::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
