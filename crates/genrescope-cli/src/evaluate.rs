@@ -18,6 +18,7 @@ use crate::training_progress::TrainingProgress;
 #[command(after_help = "Examples:
   genrescope evaluate settings.toml --set folds.protocol=cross_validation --out runs/cv
   genrescope evaluate settings.toml --set folds.protocol=cross_validation --fold 2 --out runs/cv
+  genrescope evaluate settings.toml --baseline svm --out runs/svm
   genrescope evaluate settings.toml --out runs/test --readings readings.csv --what first")]
 pub(crate) struct Args {
     /// Data, network, optimiser, variations and folds
@@ -40,6 +41,12 @@ pub(crate) struct Args {
     /// A result.json of another protocol that the model's header lists as well; may be given many times
     #[arg(long = "with-result", value_name = "FILE")]
     other_results: Vec<PathBuf>,
+    /// In place of the network: svm or logistic, of 46 features of every segment (cargo feature `baselines`)
+    #[arg(long, value_name = "NAME")]
+    baseline: Option<String>,
+    /// A table of 55 features of whole clips, as GTZAN's, that the baseline reads instead
+    #[arg(long, value_name = "FILE", requires = "baseline")]
+    table: Option<PathBuf>,
     /// Commit of the code, for the result
     #[arg(long, env = "GENRESCOPE_COMMIT", default_value = "unknown", hide_env_values = true)]
     commit: String,
@@ -60,9 +67,40 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Ending> {
         other_results: args.other_results.clone(),
     };
     let mut progress = TrainingProgress::new(talk);
-    let result = evaluate::evaluate(&settings, &options, &mut |event| show(&mut progress, &event))
-        .with_context(|| format!("evaluating {}", args.settings.display()))?;
+    let mut show = |event: Event| show(&mut progress, &event);
+    let result = match &args.baseline {
+        Some(name) => baseline(name, args.table.as_ref(), (&settings, &options), &mut show),
+        None => Ok(evaluate::evaluate(&settings, &options, &mut show)?),
+    };
+    let result = result.with_context(|| format!("evaluating {}", args.settings.display()))?;
     print(&result.map(|result| summary(&result)).unwrap_or_default())
+}
+
+#[cfg(feature = "baselines")]
+fn baseline(
+    name: &str,
+    table: Option<&PathBuf>,
+    (settings, options): (&Settings, &EvaluateOptions),
+    show: &mut dyn FnMut(Event),
+) -> anyhow::Result<Option<ResultFile>> {
+    use clap::ValueEnum;
+    use genrescope::evaluate::{VectorSource, evaluate_vectors};
+    let baseline = crate::baselines::Baseline::from_str(name, false)
+        .map_err(|_| anyhow::anyhow!("no baseline is called `{name}`; there are svm and logistic"))?;
+    let source = table.map_or(VectorSource::Segments, |path| VectorSource::Table(path.clone()));
+    Ok(evaluate_vectors(settings, (&baseline, &source), options, show)?)
+}
+
+#[cfg(not(feature = "baselines"))]
+fn baseline(
+    name: &str,
+    _: Option<&PathBuf>,
+    _: (&Settings, &EvaluateOptions),
+    _: &mut dyn FnMut(Event),
+) -> anyhow::Result<Option<ResultFile>> {
+    anyhow::bail!(
+        "--baseline {name}: build with `cargo install --path crates/genrescope-cli --features baselines`"
+    )
 }
 
 fn show(progress: &mut TrainingProgress, event: &Event) {

@@ -1,6 +1,8 @@
 //! The `genrescope` command line: one file a command.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "baselines")]
+mod baselines;
 mod bench;
 mod classify;
 mod crew;

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use genrescope::ErrorKind;
 use genrescope::dataset::Dataset;
-use genrescope::evaluate::{EvaluateOptions, Event, Readings, ResultFile, evaluate};
+use genrescope::evaluate::{
+    Classifier, EvaluateOptions, Event, Judge, Readings, ResultFile, VectorSource, evaluate, evaluate_vectors,
+};
 use genrescope::features::FrontEnd;
 use genrescope::model::Model;
 use genrescope::train::{Progress, Settings};
@@ -151,4 +153,88 @@ fn a_manifest_that_is_wrong_is_refused() {
         let error = genrescope::dataset::gtzan::read(&data, &FrontEnd::gtzan_mel()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::BadManifest, "{rows:?}");
     }
+}
+
+/// Scores by how near a row is to the mean of each genre; counts its learning.
+struct Nearest(std::sync::Mutex<Vec<usize>>);
+
+impl Classifier for Nearest {
+    fn name(&self) -> &str {
+        "nearest mean"
+    }
+
+    fn fit(&self, rows: &[Vec<f64>], genres: &[usize], count: usize) -> genrescope::Result<Judge> {
+        self.0.lock().unwrap().push(rows.len());
+        let mean = |genre: usize| -> Vec<f64> {
+            let own: Vec<&Vec<f64>> =
+                rows.iter().zip(genres).filter(|(_, g)| **g == genre).map(|pair| pair.0).collect();
+            (0..rows[0].len())
+                .map(|c| own.iter().map(|row| row[c]).sum::<f64>() / own.len().max(1) as f64)
+                .collect()
+        };
+        let present = |genre: &usize| genres.contains(genre);
+        let means: Vec<Option<Vec<f64>>> =
+            (0..count).map(|genre| present(&genre).then(|| mean(genre))).collect();
+        Ok(Box::new(move |row| {
+            let near = |mean: &Option<Vec<f64>>| {
+                let far: f64 = mean.as_ref()?.iter().zip(row).map(|(a, b)| (a - b).powi(2)).sum();
+                Some((1.0 / (far + 1e-6)) as f32)
+            };
+            let near: Vec<f32> = means.iter().map(|mean| near(mean).unwrap_or(0.0)).collect();
+            let sum: f32 = near.iter().sum();
+            near.into_iter().map(|share| share / sum).collect()
+        }))
+    }
+}
+
+#[test]
+fn a_classifier_of_features_goes_through_the_protocols_of_networks() {
+    let data = made_up("vectors-data");
+    let settings = settings(&data, &["folds.protocol=cross_validation", "folds.k=3", "model.patch_frames=8"]);
+    let options = options(folder("vectors"));
+    let nearest = Nearest(Vec::new().into());
+    let run = || {
+        let source = VectorSource::Segments;
+        evaluate_vectors(&settings, (&nearest, &source), &options, &mut |_| ()).unwrap().unwrap()
+    };
+    let result = run();
+    assert!(result.pooled.accuracy_percent >= 90.0, "{result:?}");
+    assert_eq!(
+        (result.pooled.tracks, result.network.as_str()),
+        (36, "nearest mean, 46 features of segments")
+    );
+    // Five segments of eight frames a track, of the tracks learned from alone; and what is done is not done again.
+    let learned: Vec<usize> = result.folds.iter().map(|fold| 5 * fold.train_tracks).collect();
+    assert_eq!(*nearest.0.lock().unwrap(), learned);
+    assert_eq!(run(), result);
+    assert_eq!(nearest.0.lock().unwrap().len(), 3);
+}
+
+#[test]
+fn a_table_of_clips_is_read_by_their_names_and_a_wrong_one_is_refused() {
+    let data = made_up("table-data");
+    let settings = settings(&data, &["folds.protocol=cross_validation", "folds.k=3"]);
+    let columns = genrescope::features::FeatureSet::Gtzan55.columns();
+    let mut csv =
+        format!("filename,{}\n", columns.iter().map(|c| c.name.clone()).collect::<Vec<_>>().join(","));
+    // Clip 0 has no row: it is neither learned from nor measured.
+    for t in 1..60 {
+        let values: Vec<String> =
+            (0..55).map(|c| format!("{}", (t % 2) as f64 + 0.01 * ((t * c) % 7) as f64)).collect();
+        csv += &format!("c{t}.wav,{}\n", values.join(","));
+    }
+    let path = data.join("table.csv");
+    fs::write(&path, csv).unwrap();
+    let evaluated = |name: &str| {
+        let (nearest, source) = (Nearest(Vec::new().into()), VectorSource::Table(path.clone()));
+        evaluate_vectors(&settings, (&nearest, &source), &options(folder(name)), &mut |_| ())
+    };
+    let result = evaluated("table").unwrap().unwrap();
+    assert_eq!((result.pooled.tracks, result.pooled.accuracy_percent), (35, 100.0));
+    fs::write(&path, "filename,tempo\nc1.wav,120\n").unwrap();
+    let error = evaluated("wrong-table").unwrap_err();
+    assert!(
+        error.kind() == ErrorKind::BadManifest && error.to_string().contains("chroma_stft_mean"),
+        "{error}"
+    );
 }

@@ -18,10 +18,12 @@ mod judge;
 mod readings;
 mod result;
 pub mod significance;
+mod vectors;
 
 pub use fold::{FoldResult, Judgement};
 pub use readings::Readings;
 pub use result::{Figures, FoldFigures, ResultFile};
+pub use vectors::{Classifier, Judge, VectorSource, evaluate_vectors};
 
 /// Where an evaluation is kept, and what it is called.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use super::axes::{Axes, Axis};
 use super::{FONT, Heading, LEFT, LETTER, WIDTH};
 use crate::report::palette::{Rgb, SERIES};
-use crate::report::picture::{Anchor, FAINT, INK, Rectangle, Scene};
+use crate::report::picture::{Anchor, FAINT, INK, PAPER, Rectangle, Scene};
 
 const ROW: f64 = 21.0;
 const GAP: f64 = 9.0;
@@ -13,8 +13,10 @@ const GAP: f64 = 9.0;
 pub struct Bar {
     /// What it is.
     pub label: String,
-    /// How long the bar is; none = not measured, which is written there.
+    /// How long the bar is; none = not measured.
     pub value: Option<f64>,
+    /// What is written on the bar; in its place where there is none.
+    pub note: String,
     /// Ends of the thin line over the bar.
     pub interval: Option<[f64; 2]>,
     /// Where the published value stands.
@@ -99,9 +101,10 @@ fn row(bar: &Bar, colour: Rgb, axes: &Axes, y: f64, scene: &mut Scene) {
         Some(value) => {
             let place = Rectangle { x, y: y + 3.0, width: at(value) - x, height: ROW - 6.0 };
             scene.fill(place, colour, 0.85);
+            scene.words((x + 6.0, y + 14.0), Anchor::Start, FONT - 2.0, PAPER, &bar.note);
             scene.words((x + width + 8.0, y + 14.0), Anchor::Start, FONT, INK, &format!("{value:.2}"));
         }
-        None => scene.words((x + 6.0, y + 14.0), Anchor::Start, FONT, FAINT, "not run"),
+        None => scene.words((x + 6.0, y + 14.0), Anchor::Start, FONT, FAINT, &bar.note),
     }
     if let Some([low, high]) = bar.interval {
         let middle = y + ROW / 2.0;

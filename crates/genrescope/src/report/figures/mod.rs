@@ -60,7 +60,7 @@ impl Heading<'_> {
 
 /// Words in lines that fit a width, by the letters' mean width.
 fn wrapped(words: &str, width: f64, size: f64) -> Vec<String> {
-    let most = (width / (LETTER * size)) as usize;
+    let most = (width / (0.94 * LETTER * size)) as usize;
     let mut lines: Vec<String> = Vec::new();
     for word in words.split_whitespace() {
         match lines.last_mut() {

@@ -7,7 +7,7 @@ use crate::model::Stage;
 use crate::report::palette::{Rgb, SERIES};
 use crate::report::picture::{Anchor, FAINT, INK, Rectangle, Scene};
 
-const BOX: f64 = 216.0;
+const BOX: f64 = 264.0;
 const LINE: f64 = 15.0;
 const PADDING: f64 = 8.0;
 const GAP: (f64, f64) = (56.0, 26.0);

@@ -52,8 +52,8 @@ pub(super) fn overview(found: &Found, groups: &[Group]) -> String {
             .map_or(missing("not of the zoo"), |count| format!("{:.2}&nbsp;M", count as f64 / 1e6));
         vec![
             format!("{} {}", text(group.network()), beside(&group.first().name)),
-            protocol(group.protocol()),
             with_interval(group.accuracy(), group.interval()),
+            protocol(group.protocol()),
             format!("{:.3}", pooled.macro_f1),
             format!("{:.3}", pooled.log_loss),
             parameters,
@@ -64,8 +64,8 @@ pub(super) fn overview(found: &Found, groups: &[Group]) -> String {
     let rows: Vec<Vec<String>> = groups.iter().map(row).collect();
     let head = [
         "network",
-        "protocol",
         "accuracy",
+        "protocol",
         "macro F1",
         "log-loss",
         "trained numbers",

@@ -64,6 +64,7 @@ fn modes_chart(found: &Found, groups: &[Group]) -> Option<Drawn> {
         Bar {
             label: network.trim_start_matches("mlfi-").into(),
             value: group.map(Group::accuracy),
+            note: if group.is_none() { "not run".into() } else { String::new() },
             interval: group.map(Group::interval),
             published: published(found, network),
         }
@@ -86,10 +87,13 @@ fn means_chart(found: &Found, groups: &[Group]) -> Option<Drawn> {
         Some(values.iter().sum::<f64>() / values.len() as f64)
     };
     let group = |(series, (name, networks)): (usize, (&str, Vec<String>))| {
-        let own = |network: &String| ours(groups, network, PROTOCOL).map(Group::accuracy);
+        let own: Vec<Option<f64>> =
+            networks.iter().map(|network| ours(groups, network, PROTOCOL).map(Group::accuracy)).collect();
+        let run = own.iter().flatten().count();
         let bar = Bar {
+            note: if run < own.len() { format!("{run} of {} run", own.len()) } else { String::new() },
             label: name.trim_end_matches(": no interaction").into(),
-            value: mean(networks.iter().map(own).collect()),
+            value: mean(own),
             published: mean(networks.iter().map(|network| published(found, network)).collect()),
             interval: None,
         };
@@ -150,23 +154,20 @@ fn leak_chart(groups: &[Group]) -> Option<Drawn> {
             label: (*label).into(),
             value: Some(group.accuracy()),
             interval: Some(group.interval()),
+            note: group.behind(),
             published: None,
         }],
     };
-    let behind: Vec<String> =
-        rows.iter().map(|(label, group)| format!("{label} {}", group.behind())).collect();
     let note = format!(
-        "{network}, the same training. Red: something of what is measured is learned from. Each random twin has the sizes of \
-         the split under it, so that the step between them is what the leak is worth. {}.",
-        behind.join(", ")
+        "{network}, the same training. Red: something of what is measured is learned from. Each random twin has the \
+         sizes of the split under it: the step between them is what the leak is worth."
     );
-    let chart = bars("What each leak is worth", &note, rows.iter().map(group).collect());
-    chart.map(|chart| match chart {
-        Drawn::Bars(chart) => {
-            Drawn::Bars(BarChart { axis: Axis::linear("accuracy, %", [0.0, 100.0]), ..chart })
-        }
-        lines => lines,
-    })
+    Some(Drawn::Bars(BarChart {
+        title: "What each leak is worth".into(),
+        note,
+        axis: Axis::linear("accuracy, %", [0.0, 100.0]),
+        groups: rows.iter().map(group).collect(),
+    }))
 }
 
 /// Accuracy of the protocol that most networks were measured in, over what they cost.

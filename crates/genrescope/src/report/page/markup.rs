@@ -28,8 +28,8 @@ pub(super) fn table(caption: &str, head: &[&str], rows: &[Vec<String>]) -> Strin
     };
     let rows: String = rows.iter().map(row).collect();
     format!(
-        "<div class=\"scroll\"><table>\n<caption>{caption}</caption>\n<thead><tr>{head}</tr></thead>\n\
-         <tbody>\n{rows}</tbody>\n</table></div>\n"
+        "<div class=\"card\"><p>{caption}</p><div class=\"scroll\"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n\
+         {rows}</tbody>\n</table></div></div>\n"
     )
 }
 

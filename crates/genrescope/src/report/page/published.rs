@@ -77,7 +77,7 @@ pub(super) fn tables(found: &Found, groups: &[Group]) -> String {
         let rows: Vec<Vec<String>> = names.map(|name| row(found, groups, name)).collect();
         table(caption, &["network", "published", "ours: segment", "ours: track", "ours: filtered"], &rows)
     });
-    format!("{note}<div class=\"tables\">{}</div>\n{sources}", tables.collect::<String>())
+    format!("{note}<div class=\"tables wide\">{}</div>\n{sources}", tables.collect::<String>())
 }
 
 fn row(found: &Found, groups: &[Group], name: &str) -> Vec<String> {
