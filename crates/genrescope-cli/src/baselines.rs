@@ -69,7 +69,7 @@ fn support_vectors(rows: &[Vec<f64>], genres: &[usize], count: usize) -> Result<
         let row = Array1::from(row.to_vec());
         let mut first_wins = vec![vec![0.0; count]; count];
         for (&[a, b], machine) in pairs.iter().zip(&machines) {
-            let Pr(share) = machine.predict(row.view());
+            let share = *machine.predict(row.view());
             first_wins[a][b] = f64::from(share).clamp(1e-7, 1.0 - 1e-7);
             first_wins[b][a] = 1.0 - first_wins[a][b];
         }

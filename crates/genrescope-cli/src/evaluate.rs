@@ -10,6 +10,7 @@ use genrescope::train::Settings;
 
 use crate::exit::Ending;
 use crate::output::print;
+use crate::report;
 use crate::talk::Talk;
 use crate::training_progress::TrainingProgress;
 
@@ -23,7 +24,7 @@ use crate::training_progress::TrainingProgress;
 pub(crate) struct Args {
     /// Data, network, optimiser, variations and folds
     settings: PathBuf,
-    /// Folder for folds and result.json; folds that are done there are not done again
+    /// Folder for folds, result.json and report.html; folds that are done there are not done again
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Change one setting, such as folds.protocol=artist; may be given many times
@@ -73,6 +74,9 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Ending> {
         None => Ok(evaluate::evaluate(&settings, &options, &mut show)?),
     };
     let result = result.with_context(|| format!("evaluating {}", args.settings.display()))?;
+    if result.is_some() {
+        report::page(std::slice::from_ref(&args.out), &args.out)?;
+    }
     print(&result.map(|result| summary(&result)).unwrap_or_default())
 }
 

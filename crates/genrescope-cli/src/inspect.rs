@@ -120,7 +120,7 @@ fn filters(model: &Model, path: &std::path::Path) -> Result<Ending> {
     let trained = &header.trained_on;
     let note = format!(
         "{}, {} epochs on {}, seed {}. Rows are mel bands, columns {} steps of time; brightness is the root mean \
-         square of the weights of all input channels, each kernel by its own strongest.",
+         square of the weights of all input channels, from each kernel's weakest to its strongest.",
         header.network, trained.epochs, trained.data, trained.seed, found.steps
     );
     let scene = kernels("What each vertical kernel weighs", &note, &found, header.front_end.sample_rate_hz);

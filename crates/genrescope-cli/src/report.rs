@@ -38,21 +38,26 @@ enum Format {
 }
 
 pub(crate) fn run(arguments: &Arguments, talk: &Talk) -> Result<Ending> {
-    let page = Page::read(&arguments.folders)?;
-    if page.experiments() == 0 {
-        let names: Vec<String> =
-            arguments.folders.iter().map(|folder| folder.display().to_string()).collect();
-        bail!("no result.json of `genrescope evaluate` in {}; name a folder that has one", names.join(", "));
-    }
     let out = arguments.out.as_ref().unwrap_or(&arguments.folders[0]);
-    fs::create_dir_all(out).with_context(|| format!("{}: cannot be made", out.display()))?;
+    let page = page(&arguments.folders, out)?;
     if let Some(format) = arguments.figures {
         figures(&page, &out.join("figures"), format)?;
     }
+    talk.detail(&format!("{}: {} evaluations", out.join("report.html").display(), page.experiments()));
+    Ok(Ending::Fine)
+}
+
+/// Writes `report.html` of all results in these folders.
+pub(crate) fn page(folders: &[PathBuf], out: &Path) -> Result<Page> {
+    let page = Page::read(folders)?;
+    if page.experiments() == 0 {
+        let names: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
+        bail!("no result.json of `genrescope evaluate` in {}; name a folder that has one", names.join(", "));
+    }
+    fs::create_dir_all(out).with_context(|| format!("{}: cannot be made", out.display()))?;
     let path = out.join("report.html");
     fs::write(&path, page.html()).with_context(|| format!("{}: cannot be written", path.display()))?;
-    talk.detail(&format!("{}: {} evaluations", path.display(), page.experiments()));
-    Ok(Ending::Fine)
+    Ok(page)
 }
 
 fn figures(page: &Page, folder: &Path, format: Format) -> Result<()> {

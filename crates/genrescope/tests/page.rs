@@ -7,6 +7,8 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use genrescope::ErrorKind;
+use genrescope::model::vertical_kernels;
+use genrescope::report::figures::kernels;
 use genrescope::report::page::Page;
 use genrescope::report::picture::{png, svg};
 use serde_json::{Value, json};
@@ -133,4 +135,20 @@ fn damaged_results_are_named() {
     assert_refused(read(&folder.path().join("published.csv")), ErrorKind::NotFound, "not a folder");
     folder.file("mlfi/mlfi-benchmark/fold-2.json", b"{");
     assert_refused(read(folder.path()), ErrorKind::Corrupt, "fold-2.json");
+}
+
+#[test]
+fn vertical_kernels_are_the_weights_band_by_band_and_can_be_drawn() {
+    let model = support::small_model("v-kernel");
+    let found = vertical_kernels(&model).unwrap();
+    assert_eq!((found.steps, found.rows, found.strengths.len()), (3, 16, 8));
+    let weights = model.network().parameters().iter().find(|p| p.name == "conv2.weight").unwrap();
+    let [step, row, kernel] = [2, 5, 7];
+    let of_channel =
+        |channel: usize| f64::from(weights.data[((step * 16 + row) * 64 + channel) * 8 + kernel]);
+    let mean_square = (0..64).map(|channel| of_channel(channel).powi(2)).sum::<f64>() / 64.0;
+    support::assert_all_close(&[found.strengths[kernel][step * 16 + row]], &[mean_square.sqrt()], 0.0, 1e-5);
+    let svg = svg(&kernels("kernels", "untrained", &found, 22_050));
+    assert!(svg.contains("11 kHz") && svg.contains("250 Hz") && svg.matches("<image").count() == 8);
+    assert_eq!(vertical_kernels(&support::small_model("residual")), None);
 }

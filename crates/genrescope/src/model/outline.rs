@@ -19,6 +19,8 @@ pub struct Stage {
     pub shape: [usize; 3],
     /// How many numbers it holds, running statistics included.
     pub parameters: usize,
+    /// Products of a weight and a value that one patch takes.
+    pub multiply_adds: usize,
     /// The stages that it reads; none for an input.
     pub reads: Vec<usize>,
     /// Whether it is an interaction path: a place where one module of the network reads another.
@@ -49,7 +51,8 @@ pub fn outline(network: &Network) -> Vec<Stage> {
             first.push(&node.name);
             stages.len() - 1
         });
-        stages[place].extend(node, network);
+        let read = reads.first().map_or(node.shape, |&read| graph.nodes()[read].shape);
+        stages[place].extend(node, network, repeats(node, read));
         stage_of.push(place);
     }
     let names: Vec<String> = stages.iter().map(|stage| stage.name.clone()).collect();
@@ -84,17 +87,30 @@ impl Stage {
             layers: Vec::new(),
             shape: node.shape,
             parameters: 0,
+            multiply_adds: 0,
             is_interaction: reads.len() > 1 && node.name.contains(CROSSING),
             reads,
         }
     }
 
-    fn extend(&mut self, node: &Node, network: &Network) {
+    fn extend(&mut self, node: &Node, network: &Network, repeats: usize) {
         self.layers.extend(words(node));
         self.shape = node.shape;
         let own = |name: &str| name.rsplit_once('.').is_some_and(|(owner, _)| owner == node.name);
-        let parameters = network.parameters().iter().filter(|parameter| own(&parameter.name));
-        self.parameters += parameters.map(|parameter| parameter.data.len()).sum::<usize>();
+        let parameters = || network.parameters().iter().filter(|parameter| own(&parameter.name));
+        self.parameters += parameters().map(|parameter| parameter.data.len()).sum::<usize>();
+        let matrices = parameters().filter(|parameter| parameter.shape.len() > 1);
+        self.multiply_adds += repeats * matrices.map(|parameter| parameter.data.len()).sum::<usize>();
+    }
+}
+
+/// How often a node's weights are used for one patch: at every place of a convolution's output, in every step that a
+/// recurrent layer reads, else once.
+fn repeats(node: &Node, read: [usize; 3]) -> usize {
+    match &node.layer {
+        Layer::Conv2d(_) => node.shape[0] * node.shape[1],
+        Layer::Recurrent(_) => read[0],
+        _ => 1,
     }
 }
 
@@ -172,6 +188,9 @@ mod tests {
         let block = stages.iter().find(|stage| stage.name == "block4").unwrap();
         assert_eq!(block.layers, ["conv 3x3 (128)", "batch norm", "ReLU", "average 4x4", "dropout 0.1"]);
         assert_eq!((block.shape, block.parameters), ([4, 4, 128], 73_856 + 512));
+        assert_eq!(block.multiply_adds, 16 * 16 * 3 * 3 * 64 * 128);
+        let gru = stages.iter().find(|stage| stage.name == "gru1").unwrap();
+        assert_eq!(gru.multiply_adds, 8 * 3 * 64 * (16 + 64));
         let inputs: Vec<&str> =
             stages.iter().filter(|s| s.reads.is_empty()).map(|s| s.name.as_str()).collect();
         assert_eq!(inputs, ["mel", "features"]);

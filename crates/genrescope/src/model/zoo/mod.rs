@@ -6,6 +6,9 @@ mod bbnn;
 mod mlfi;
 mod residual;
 mod shallow;
+mod trial;
+
+pub use trial::Trial;
 
 use super::outline::{Stage, outline};
 use crate::{Error, ErrorKind, Result};

@@ -44,10 +44,12 @@ fn centre(kernels: &VerticalKernels, kernel: usize) -> f32 {
     weighted / sum.max(f32::MIN_POSITIVE)
 }
 
-/// Each kernel is as bright as its own strongest weight.
+/// From a kernel's own weakest place, black, to its strongest.
 fn grid(kernels: &VerticalKernels, kernel: usize) -> Grid {
     let strengths = &kernels.strengths[kernel];
     let most = strengths.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
+    let least = strengths.iter().copied().fold(most, f32::min);
+    let shade = |strength: f32| (strength - least) / (most - least).max(f32::MIN_POSITIVE);
     let upper_first = (0..kernels.rows).rev().flat_map(|row| (0..kernels.steps).map(move |step| (row, step)));
     let level =
         |(row, step): (usize, usize)| (255.0 * strengths[step * kernels.rows + row] / most).round() as u8;

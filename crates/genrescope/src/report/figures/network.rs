@@ -21,7 +21,12 @@ const PATH: Rgb = SERIES[1];
 pub fn network_text(name: &str, stages: &[Stage]) -> String {
     let parameters: usize = stages.iter().map(|stage| stage.parameters).sum();
     let widest = stages.iter().map(|stage| stage.name.len()).max().unwrap_or(0).max(5);
-    let mut text = format!("{name}: {} parameters, running statistics included\n\n", grouped(parameters));
+    let work: usize = stages.iter().map(|stage| stage.multiply_adds).sum();
+    let mut text = format!(
+        "{name}: {} parameters, running statistics included; {} multiply-adds a patch\n\n",
+        grouped(parameters),
+        grouped(work)
+    );
     text += &format!("  {:<widest$}  {:>13}  {:>10}  layers\n", "stage", "output", "parameters");
     for (place, stage) in stages.iter().enumerate() {
         let mark = if stage.is_interaction { "═▶" } else { "  " };

@@ -31,6 +31,7 @@ pub(super) fn overall(found: &Found, groups: &[Group]) -> Vec<Figure> {
         ("mode-means", means_chart(found, groups)),
         ("leak", leak_chart(groups)),
         ("size", size_chart(groups)),
+        ("work", work_chart(groups)),
         ("speed", speed_chart(found, groups)),
         ("transposition", transposition_chart(found)),
     ];
@@ -232,7 +233,12 @@ fn family(network: &str) -> String {
 
 fn size_chart(groups: &[Group]) -> Option<Drawn> {
     let cost = |group: &Group| group.parameters().map(|count| count as f64);
-    against(groups, cost, "Accuracy against size", "trained numbers")
+    against(groups, cost, "Accuracy against size", "trained numbers, as published")
+}
+
+fn work_chart(groups: &[Group]) -> Option<Drawn> {
+    let cost = |group: &Group| group.multiply_adds().map(|count| count as f64);
+    against(groups, cost, "Accuracy against work", "multiply-adds a patch, as published")
 }
 
 fn speed_chart(found: &Found, groups: &[Group]) -> Option<Drawn> {

@@ -48,6 +48,12 @@ impl Group<'_> {
         Some(zoo::architecture(self.network()).ok()?.parameter_counts().ok()?.trainable)
     }
 
+    /// Multiply-adds that it takes for a patch, at the published input.
+    pub(super) fn multiply_adds(&self) -> Option<usize> {
+        let stages = zoo::architecture(self.network()).ok()?.outline(None).ok()?;
+        Some(stages.iter().map(|stage| stage.multiply_adds).sum())
+    }
+
     /// Of every seed and fold.
     pub(super) fn fold_accuracies(&self) -> Vec<((u64, usize), f64)> {
         let of_run = |run: &&Experiment| {

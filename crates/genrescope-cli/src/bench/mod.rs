@@ -1,5 +1,7 @@
 //! `genrescope bench`: how fast each stage is on this machine. Clocks live here, never in the library.
 
+mod networks;
+
 use std::hint::black_box;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -20,7 +22,8 @@ const EXAMPLES: &str = "\
 Examples:
   genrescope bench                    a minute of synthetic audio
   genrescope bench song.mp3
-  genrescope bench song.mp3 --model my-model.safetensors --threads 1";
+  genrescope bench song.mp3 --model my-model.safetensors --threads 1
+  genrescope bench --networks --threads 1 > speed.csv   every network, one patch";
 
 /// Length of the synthetic recording, seconds.
 const SYNTHETIC_S: usize = 60;
@@ -42,6 +45,12 @@ pub(crate) struct Arguments {
     /// Each stage is run this often; the fastest run counts
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     runs: u16,
+    /// Measure one patch of every network instead, as CSV
+    #[arg(long, conflicts_with_all = ["file", "model"])]
+    networks: bool,
+    /// Frames of that patch; those of each network's source unless given
+    #[arg(long, value_name = "N", requires = "networks")]
+    frames: Option<usize>,
     /// Commit of the code, for the record
     #[arg(long, env = "GENRESCOPE_COMMIT", default_value = "unknown", hide_env_values = true)]
     commit: String,
@@ -92,7 +101,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending> {
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let threads = arguments.threads.map_or_else(cores, usize::from);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-    let record = pool.context("threads cannot be started")?.install(|| measure(arguments, threads))?;
+    let pool = pool.context("threads cannot be started")?;
+    if arguments.networks {
+        let clock = Clock { runs: arguments.runs, duration_s: 0.0 };
+        return print(&pool.install(|| networks::table(&clock, arguments.frames))?);
+    }
+    let record = pool.install(|| measure(arguments, threads))?;
     print(&(serde_json::to_string_pretty(&record)? + "\n"))
 }
 
