@@ -17,7 +17,7 @@ use support::{TempFolder, assert_refused};
 /// Answers of three genres, four tracks a fold; every `wrong`-th is wrong.
 fn tracks(fold: usize, wrong: usize) -> Vec<Value> {
     let answer = |i: usize| {
-        let (genre, called) = (i % 3, if i % wrong == 0 { (i + 1) % 3 } else { i % 3 });
+        let (genre, called) = (i % 3, if i.is_multiple_of(wrong) { (i + 1) % 3 } else { i % 3 });
         let scores: Vec<f64> = (0..3).map(|g| if g == called { 0.8 } else { 0.1 }).collect();
         json!({"id": format!("clip.{fold}{}#{i}", i / 2), "genre": genre, "scores": scores})
     };

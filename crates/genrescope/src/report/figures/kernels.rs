@@ -52,7 +52,7 @@ fn grid(kernels: &VerticalKernels, kernel: usize) -> Grid {
     let shade = |strength: f32| (strength - least) / (most - least).max(f32::MIN_POSITIVE);
     let upper_first = (0..kernels.rows).rev().flat_map(|row| (0..kernels.steps).map(move |step| (row, step)));
     let level =
-        |(row, step): (usize, usize)| (255.0 * strengths[step * kernels.rows + row] / most).round() as u8;
+        |(row, step): (usize, usize)| (255.0 * shade(strengths[step * kernels.rows + row])).round() as u8;
     // Cells several pixels high, so that no viewer blurs them.
     const FINE: usize = 8;
     let levels: Vec<u8> = upper_first.map(level).collect();
