@@ -14,6 +14,7 @@ mod kernels;
 mod manual;
 mod models;
 mod output;
+mod run_record;
 mod talk;
 mod train;
 mod training_progress;

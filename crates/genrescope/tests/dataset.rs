@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use genrescope::dataset::augment::Augment;
 use genrescope::dataset::check::check;
 use genrescope::dataset::folds::{self, Partition};
-use genrescope::dataset::patches::{Sampling, build_batch, plan_epoch};
+use genrescope::dataset::patches::{Places, Sampling, build_batch, plan_epoch};
 use genrescope::dataset::{Dataset, Spectrogram, Split, Track};
 use genrescope::features::FrontEnd;
 use genrescope::model::Normalisation;
@@ -35,10 +35,13 @@ fn made_up() -> Dataset {
         artist_fold: Some((t / 28 % 3 + 1) as u8),
         filtered_split: Some([Split::Train, Split::Valid, Split::Test][t / 28 % 3]),
         near_duplicate_of: (t == 50).then(|| "t002".to_owned()),
+        audio: None,
         spectrogram: Spectrogram {
             bands: 8,
             db: (0..40 * 8).map(|c| -((c * (t + 3) % 71) as f32)).collect(),
         },
+        vectors: vec![],
+        transposed: vec![],
     };
     Dataset {
         genres: ["a", "b", "c", "d"].map(String::from).to_vec(),
@@ -179,8 +182,10 @@ fn sampling(augment: Augment) -> Sampling {
     Sampling {
         front_end: FrontEnd { mel_bands: 8, ..FrontEnd::gtzan_mel() },
         normalisation: Normalisation { mean: vec![-40.0], deviation: vec![20.0] },
+        features: None,
         augment,
         patch_frames: 16,
+        places: Places::Random,
         crops_per_track: 3,
         batch_size: 32,
         seed: 5,
@@ -192,12 +197,13 @@ fn batches_depend_on_the_epoch_and_on_nothing_else() {
     let dataset = made_up();
     let tracks: Vec<usize> = (0..100).collect();
     let sampling = sampling(Augment { crop_frames: Some([4, 16]), ..Augment::default() });
-    let build =
-        |epoch, batch: usize| build_batch(&dataset, &sampling, &plan_epoch(&sampling, &tracks, epoch)[batch]);
+    let build = |epoch, batch: usize| {
+        build_batch(&dataset, &sampling, &plan_epoch(&dataset, &sampling, &tracks, epoch)[batch])
+    };
     let one_thread = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     assert_eq!(build(3, 1), one_thread.install(|| build(3, 1)));
     assert_ne!(build(3, 1).input, build(4, 1).input);
-    assert_eq!(plan_epoch(&sampling, &tracks, 0).len(), 9);
+    assert_eq!(plan_epoch(&dataset, &sampling, &tracks, 0).len(), 9);
 }
 
 #[test]
@@ -205,7 +211,7 @@ fn batches_have_finite_inputs_and_targets_that_sum_to_one() {
     let dataset = made_up();
     let tracks: Vec<usize> = (0..120).collect();
     let sampling = sampling(Augment { crop_frames: Some([1, 60]), ..Augment::default() });
-    for plan in plan_epoch(&sampling, &tracks, 0) {
+    for plan in plan_epoch(&dataset, &sampling, &tracks, 0) {
         let batch = build_batch(&dataset, &sampling, &plan);
         assert_eq!(batch.input.len(), plan.samples() * batch.frames * 8);
         assert!(batch.input.iter().all(|x| x.is_finite()));
@@ -217,7 +223,7 @@ fn batches_have_finite_inputs_and_targets_that_sum_to_one() {
 fn unvaried_patches_peak_at_0_db_and_stop_at_the_floor() {
     let dataset = made_up();
     let sampling = sampling(Augment::none());
-    let plan = &plan_epoch(&sampling, &[1, 2, 3], 0)[0];
+    let plan = &plan_epoch(&dataset, &sampling, &[1, 2, 3], 0)[0];
     let batch = build_batch(&dataset, &sampling, plan);
     assert_eq!(plan.samples(), 9);
     for patch in batch.input.chunks(16 * 8) {

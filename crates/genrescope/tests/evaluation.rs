@@ -5,11 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use genrescope::ErrorKind;
-use genrescope::dataset::Dataset;
-use genrescope::evaluate::{EvaluateOptions, Event, Readings, ResultFile, evaluate};
+use genrescope::dataset::{Dataset, Extraction, Source};
+use genrescope::evaluate::{EvaluateOptions, Event, Part, Readings, ResultFile, evaluate};
 use genrescope::features::FrontEnd;
 use genrescope::model::Model;
-use genrescope::train::{Progress, Settings};
+use genrescope::train::{Experiment, Progress, Settings};
 
 const BANDS: usize = 16;
 const FRAMES: usize = 40;
@@ -62,16 +62,24 @@ fn settings(data: &Path, more: &[&str]) -> Settings {
 }
 
 fn options(out: PathBuf) -> EvaluateOptions {
-    EvaluateOptions { out, commit: "abc".into(), fold: None, readings: None, other_results: vec![] }
+    EvaluateOptions { out, commit: "abc".into(), part: Part::All, readings: None, other_results: vec![] }
+}
+
+fn only(settings: &Settings) -> [Experiment; 1] {
+    [Experiment { name: String::new(), settings: settings.clone() }]
 }
 
 /// The result, and how many trainings it took.
 fn counted(settings: &Settings, options: &EvaluateOptions) -> (Option<ResultFile>, usize) {
     let mut trainings = 0;
-    let result = evaluate(settings, options, &mut |event| {
+    let results = evaluate(&only(settings), options, &mut |event| {
         trainings += usize::from(matches!(event, Event::Training(Progress::Begin { .. })));
     });
-    (result.unwrap(), trainings)
+    (results.unwrap().pop(), trainings)
+}
+
+fn refused(settings: &Settings, options: &EvaluateOptions) -> ErrorKind {
+    evaluate(&only(settings), options, &mut |_| ()).unwrap_err().kind()
 }
 
 #[test]
@@ -80,7 +88,7 @@ fn cross_validation_goes_on_where_it_stopped_and_measures_each_track_once() {
     let settings =
         settings(&data, &["folds.protocol=cross_validation", "folds.k=3", "folds.learn=train+valid"]);
     let options = options(folder("cv"));
-    let one = EvaluateOptions { fold: Some(2), ..options.clone() };
+    let one = EvaluateOptions { part: Part::Fold(2), ..options.clone() };
     assert_eq!(counted(&settings, &one), (None, 1));
     let (result, trainings) = counted(&settings, &options);
     let result = result.unwrap();
@@ -88,7 +96,7 @@ fn cross_validation_goes_on_where_it_stopped_and_measures_each_track_once() {
     assert_eq!(result.pooled.tracks, 36);
     assert_eq!(result.folds.iter().map(|fold| fold.train_tracks + fold.tracks).collect::<Vec<_>>(), [36; 3]);
     assert!(result.pooled.accuracy_percent >= 90.0, "{result:?}");
-    assert_eq!((result.commit.as_str(), result.protocol.as_str()), ("abc", "cross_validation"));
+    assert_eq!((result.protocol.as_str(), result.leak.as_deref()), ("cross_validation", None));
     assert_eq!(counted(&settings, &options), (Some(result.clone()), 0));
     assert_eq!(ResultFile::read(&options.out.join("result.json")).unwrap(), result);
 }
@@ -97,10 +105,10 @@ fn cross_validation_goes_on_where_it_stopped_and_measures_each_track_once() {
 fn folds_of_other_settings_are_refused() {
     let data = made_up("other-data");
     let changes = ["folds.protocol=groups", "folds.k=2", "train.epochs=1"];
-    let options = EvaluateOptions { fold: Some(1), ..options(folder("other")) };
+    let options = EvaluateOptions { part: Part::Fold(1), ..options(folder("other")) };
     counted(&settings(&data, &changes), &options);
     let other = settings(&data, &[&changes[..], &["seed=2"]].concat());
-    assert_eq!(evaluate(&other, &options, &mut |_| ()).unwrap_err().kind(), ErrorKind::BadSettings);
+    assert_eq!(refused(&other, &options), ErrorKind::BadSettings);
 }
 
 #[test]
@@ -109,7 +117,7 @@ fn a_test_part_is_read_only_on_record_and_the_model_says_what_it_reached() {
     let settings = settings(&data, &["train.epochs=2", "train.keep=best_loss"]);
     let out = folder("test");
     let unrecorded = options(out.clone());
-    assert_eq!(evaluate(&settings, &unrecorded, &mut |_| ()).unwrap_err().kind(), ErrorKind::BadSettings);
+    assert_eq!(refused(&settings, &unrecorded), ErrorKind::BadSettings);
     let path = out.join("readings.csv");
     let readings = Readings { path: path.clone(), date: "2026-01-02".into(), what: "a, tried".into() };
     let recorded = EvaluateOptions { readings: Some(readings), ..unrecorded };
@@ -148,7 +156,9 @@ fn a_manifest_that_is_wrong_is_refused() {
     let data = folder("bad-manifest");
     for rows in ["a,b\n1,2\n", "clip,path\nx,x.npy\nx,y.npy\n", "clip,path,db_step\nx,x.npy,loud\n"] {
         fs::write(data.join("tracks.csv"), rows).unwrap();
-        let error = genrescope::dataset::gtzan::read(&data, &FrontEnd::gtzan_mel()).unwrap_err();
+        let source = Source { path: &data, manifest: None, group: None };
+        let whole = Extraction::whole(&FrontEnd::gtzan_mel());
+        let error = genrescope::dataset::gtzan::read(&source, &whole).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::BadManifest, "{rows:?}");
     }
 }

@@ -24,7 +24,10 @@ fn made_up(tracks: usize) -> Dataset {
             artist_fold: None,
             filtered_split: None,
             near_duplicate_of: None,
+            audio: None,
             spectrogram: Spectrogram { bands: BANDS, db: (0..40 * BANDS).map(level).collect() },
+            vectors: vec![],
+            transposed: vec![],
         }
     };
     Dataset {

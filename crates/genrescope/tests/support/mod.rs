@@ -206,6 +206,7 @@ pub fn small_header(network: &str) -> genrescope::model::Header {
         front_end: FrontEnd { mel_bands: 32, ..FrontEnd::gtzan_mel() },
         genres: ["jazz", "pop", "rock"].map(String::from).to_vec(),
         normalisation: Normalisation { mean: vec![-30.0], deviation: vec![15.0] },
+        features: None,
         trained_on: TrainedOn { data: "nothing".into(), ..TrainedOn::default() },
         results: vec![],
         licence: "MIT OR Apache-2.0".into(),
