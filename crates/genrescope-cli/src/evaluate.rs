@@ -84,6 +84,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Ending> {
         }
     })
     .with_context(|| format!("evaluating {}", args.settings.display()))?;
+    experiments.iter().try_for_each(|one| record.join(&one.name)).context("run.json")?;
     print(&results.iter().map(summary).collect::<Vec<_>>().join("\n"))
 }
 

@@ -1,4 +1,5 @@
-//! `run.json`: when folds were trained, how long that took, by which code. Results hold none of this.
+//! `run.json`: when folds were trained, how long that took, by which code. Results hold none of this. Every fold has its
+//! own in its folder, so that processes at different folds do not disturb each other; they are joined beside the result.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,10 +8,11 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use anyhow::Result;
 use genrescope::evaluate::Event;
 use genrescope::train::Progress;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// The file of one experiment: folds by their numbers.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Serialize)]
 struct RunFile {
     folds: BTreeMap<usize, FoldRecord>,
 }
@@ -38,7 +40,7 @@ struct FoldRecord {
     measuring_s: f64,
 }
 
-/// Follows evaluations and writes their `run.json`.
+/// Follows evaluations and writes their `run.json`s.
 pub(crate) struct RunRecord {
     out: PathBuf,
     commit: String,
@@ -85,7 +87,8 @@ impl RunRecord {
     }
 
     fn begin(&mut self) -> Result<()> {
-        let kept = self.read()?.folds.remove(&self.fold).filter(|fold| fold.finished.is_none());
+        let kept: Option<FoldRecord> = read(&self.path());
+        let kept = kept.filter(|fold| fold.finished.is_none());
         self.record = kept.unwrap_or_else(|| FoldRecord { begun: now(), ..FoldRecord::default() });
         self.record.sessions += 1;
         self.record.commit.clone_from(&self.commit);
@@ -101,25 +104,36 @@ impl RunRecord {
     }
 
     fn path(&self) -> PathBuf {
-        self.folder.join("run.json")
+        self.folder.join(format!("fold-{}", self.fold)).join("run.json")
     }
 
-    fn read(&self) -> Result<RunFile> {
-        match std::fs::read(self.path()) {
-            Ok(bytes) => Ok(serde_json::from_slice(&bytes).unwrap_or_default()),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(RunFile::default()),
-            Err(e) => Err(e.into()),
-        }
-    }
-
-    /// Puts the fold's record in, in one piece.
     fn write(&self) -> Result<()> {
-        let mut file = self.read()?;
-        file.folds.insert(self.fold, self.record.clone());
-        let part = self.folder.join(format!("run.json.{}.part", std::process::id()));
-        std::fs::write(&part, serde_json::to_string_pretty(&file)? + "\n")?;
-        Ok(std::fs::rename(&part, self.path())?)
+        let path = self.path();
+        std::fs::create_dir_all(path.parent().unwrap_or(&self.folder))?;
+        write(&path, &self.record)
     }
+
+    /// Joins the folds' records of an experiment beside its result.
+    pub(crate) fn join(&self, experiment: &str) -> Result<()> {
+        let folder = self.out.join(experiment);
+        let record = |fold: usize| Some((fold, read(&folder.join(format!("fold-{fold}/run.json")))?));
+        let folds: BTreeMap<usize, FoldRecord> = (1..=LARGEST_FOLD).filter_map(record).collect();
+        if folds.is_empty() { Ok(()) } else { write(&folder.join("run.json"), &RunFile { folds }) }
+    }
+}
+
+/// Folds that are looked for.
+const LARGEST_FOLD: usize = 100;
+
+fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+}
+
+/// Writes in one piece.
+fn write(path: &Path, content: &impl Serialize) -> Result<()> {
+    let part = path.with_extension(format!("json.{}.part", std::process::id()));
+    std::fs::write(&part, serde_json::to_string_pretty(content)? + "\n")?;
+    Ok(std::fs::rename(&part, path)?)
 }
 
 /// Now in UTC, `YYYY-MM-DDThh:mm:ssZ`.

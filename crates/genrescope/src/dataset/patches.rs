@@ -12,7 +12,7 @@ use super::draw::{Purpose, generator};
 use super::segments;
 use super::transpose::Transposition;
 use super::{Dataset, Spectrogram, Track};
-use crate::features::{FrontEnd, Reference, rereference_db};
+use crate::features::{FrontEnd, Reference, rereference_db, resample_frames};
 use crate::model::{FeatureInput, Normalisation, PatchInput};
 
 /// Everything that decides how patches are made of tracks.
@@ -28,6 +28,8 @@ pub struct Sampling {
     pub augment: Augment,
     /// Frames of a full patch.
     pub patch_frames: usize,
+    /// Frames that the network sees, interpolated from the patch's; as many as those unless given.
+    pub time_resample: Option<usize>,
     /// Where patches are cut.
     pub places: Places,
     /// Random crops of every track an epoch.
@@ -141,7 +143,7 @@ pub fn build_batch(dataset: &Dataset, sampling: &Sampling, plan: &BatchPlan) -> 
     let target = |item: &Item| sampling.augment.target(dataset.tracks[item.track].genre, genres);
     let drawn_targets: Vec<Vec<f32>> = plan.items.iter().map(target).collect();
     let mut batch = Batch {
-        frames: plan.frames,
+        frames: sampling.time_resample.unwrap_or(plan.frames),
         genres,
         input: Vec::with_capacity(drawn.iter().map(|patch| patch.db.len()).sum()),
         features: Vec::new(),
@@ -190,6 +192,9 @@ fn draw_patch(
     let floor = floor_of(&sampling.front_end, &db);
     shift_bands(&mut db, bands, augment.draw_shift(&mut rng), floor);
     limit_bands(&mut db, bands, augment.draw_band_limit(bands, &mut rng), floor);
+    if let Some(frames) = sampling.time_resample {
+        db = resample_frames(&db, bands, frames);
+    }
     sampling.normalisation.apply(&mut db, bands);
     augment.vary_level(&mut db, &mut rng);
     augment.mask(&mut db, bands, sampling.patch_frames, &mut rng);

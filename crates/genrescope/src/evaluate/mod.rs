@@ -54,6 +54,18 @@ pub struct EvaluateOptions {
     pub other_results: Vec<PathBuf>,
 }
 
+impl EvaluateOptions {
+    /// The same for one of several experiments: its folder, and its name in the record of readings.
+    fn of(&self, experiment: &str) -> Self {
+        let mut own = self.clone();
+        if !experiment.is_empty() {
+            own.out.push(experiment);
+            own.readings.iter_mut().for_each(|readings| readings.what += &format!(": {experiment}"));
+        }
+        own
+    }
+}
+
 /// What is happening, as it happens.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -104,7 +116,7 @@ pub fn evaluate(
     let mut data = LastRead::default();
     for (number, Experiment { name, settings }) in (1..).zip(experiments) {
         progress(Event::Experiment { name, number, count: experiments.len() });
-        let options = EvaluateOptions { out: options.out.join(name), ..options.clone() };
+        let options = options.of(name);
         let result = match options.part {
             Part::Collect => Some(collect(settings, &options)?),
             _ => run(settings, &options, data.of(settings, progress)?, progress)?,

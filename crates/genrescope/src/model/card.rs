@@ -21,6 +21,9 @@ pub struct Header {
     pub network: String,
     /// Frames of the patch it was made for.
     pub patch_frames: usize,
+    /// Frames that the network sees, interpolated from the patch's; as many as those unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_resample: Option<usize>,
     /// Whether it also takes patches of other lengths.
     pub any_length: bool,
     /// How audio becomes its input.
@@ -181,7 +184,7 @@ impl Header {
     /// What its network is built for.
     pub fn input(&self) -> zoo::Input {
         zoo::Input {
-            frames: self.patch_frames,
+            frames: self.time_resample.unwrap_or(self.patch_frames),
             bands: self.front_end.mel_bands,
             features: self.features.as_ref().map_or(0, |features| features.columns.len()),
             genres: self.genres.len(),
@@ -240,6 +243,9 @@ impl Header {
             )));
         }
         self.front_end.check().map_err(|e| bad(format!("its front end is out of range: {e}")))?;
+        if self.time_resample.is_some_and(|frames| frames == 0 || self.any_length) {
+            return Err(bad("it interpolates frames to none, or of patches of any length"));
+        }
         network.check_features(self.input().features).map_err(|e| bad(e.to_string()))?;
         let features = self.features.as_ref().map_or(Ok(()), |features| features.check(&self.front_end));
         features.and_then(|()| self.normalisation.check(self.front_end.mel_bands)).map_err(bad)

@@ -10,6 +10,7 @@ use safetensors::SafeTensors;
 use super::card::{Header, bad};
 use super::zoo;
 use crate::error::{Error, Result};
+use crate::features::resample_frames;
 
 /// The metadata key that holds the header.
 const HEADER_KEY: &str = "genrescope";
@@ -158,12 +159,19 @@ impl Model {
     /// patch lacks the features that it reads.
     pub fn scores(&self, patches: &[PatchInput]) -> Result<Vec<Vec<f32>>> {
         let (header, bands) = (&self.header, self.header.front_end.mel_bands);
-        let frames = patches.first().map_or(0, |patch| patch.db.len() / bands);
+        let heard = patches.first().map_or(0, |patch| patch.db.len() / bands);
+        let frames = header.time_resample.unwrap_or(heard);
         let mut mel = Vec::with_capacity(patches.len() * frames * bands);
         for patch in patches {
             let from = mel.len();
-            mel.extend_from_slice(&patch.db);
+            match header.time_resample {
+                Some(frames) => mel.extend(resample_frames(&patch.db, bands, frames)),
+                None => mel.extend_from_slice(&patch.db),
+            }
             header.normalisation.apply(&mut mel[from..], bands);
+        }
+        if header.time_resample.is_some() && heard != header.patch_frames {
+            return Err(bad(format!("`{}` takes patches of {} frames", header.name, header.patch_frames)));
         }
         let features = self.normalised_features(patches)?;
         let inputs = [&mel[..], &features];

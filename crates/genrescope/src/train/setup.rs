@@ -23,6 +23,9 @@ pub(super) fn check(assignment: &Assignment) -> Result<()> {
     if settings.augment.crop_frames.is_some() && !network.any_length {
         return bad(format!("augment.crop_frames: {} takes patches of one length only", network.name));
     }
+    if settings.model.time_resample.is_some() && network.any_length {
+        return bad(format!("model.time_resample: {} takes patches of any length as they are", network.name));
+    }
     if settings.train.keep != Keep::Last && parts.valid.is_empty() {
         return bad("train.keep: no validation track to choose an epoch by; use \"last\"".into());
     }
@@ -31,7 +34,7 @@ pub(super) fn check(assignment: &Assignment) -> Result<()> {
 
 pub(super) fn new_network(dataset: &Dataset, settings: &Settings) -> Result<Network> {
     let input = zoo::Input {
-        frames: settings.model.patch_frames,
+        frames: settings.model.time_resample.unwrap_or(settings.model.patch_frames),
         bands: settings.features.mel_bands,
         features: settings.model.features.map_or(0, |features| features.extraction().columns().len()),
         genres: dataset.genres.len(),

@@ -49,6 +49,7 @@ impl Settings {
                 name,
                 network: header.network.clone(),
                 patch_frames: header.patch_frames,
+                time_resample: header.time_resample,
                 normalisation: Scaling::Pretrained,
                 mean: 0.0,
                 deviation: 1.0,

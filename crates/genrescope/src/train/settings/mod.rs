@@ -126,6 +126,11 @@ impl Settings {
         let positive = |x: f32| x.is_finite() && x > 0.0;
         let checks = [
             (self.model.patch_frames > 0, "model.patch_frames must be at least 1"),
+            (self.model.time_resample != Some(0), "model.time_resample must be at least 1"),
+            (
+                self.model.time_resample.is_none() || self.augment.crop_frames.is_none(),
+                "model.time_resample is for patches of one length: leave augment.crop_frames out",
+            ),
             (positive(self.model.deviation), "model.deviation must be a number > 0"),
             (train.epochs > 0, "train.epochs must be at least 1"),
             (train.batch_size > 0, "train.batch_size must be at least 1"),

@@ -38,6 +38,9 @@ pub struct Network {
     /// Frames of a full patch.
     #[serde(default = "patch_frames")]
     pub patch_frames: usize,
+    /// Frames that the network sees, interpolated from those of the patch; as many as those unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_resample: Option<usize>,
     /// Where the mean and the deviation of `(db - mean) / deviation` come from.
     #[serde(default)]
     pub normalisation: Scaling,
