@@ -18,6 +18,7 @@ mod models;
 mod output;
 mod picture;
 mod report;
+mod run_record;
 mod talk;
 mod train;
 mod training_progress;

@@ -19,13 +19,13 @@ fn tracks(fold: usize, wrong: usize) -> Vec<Value> {
     let answer = |i: usize| {
         let (genre, called) = (i % 3, if i.is_multiple_of(wrong) { (i + 1) % 3 } else { i % 3 });
         let scores: Vec<f64> = (0..3).map(|g| if g == called { 0.8 } else { 0.1 }).collect();
-        json!({"id": format!("clip.{fold}{}#{i}", i / 2), "genre": genre, "scores": scores})
+        json!({"id": format!("clip.{fold}{}#{i}", i / 2), "genre": genre, "group": i, "scores": scores})
     };
     (0..12).map(answer).collect()
 }
 
 fn evaluation(folder: &TempFolder, name: &str, network: &str, wrong: usize) {
-    let settings = format!("seed = 1\n[model]\nnetwork = {network:?}\n");
+    let settings = format!("seed = 1\n[model]\nnetwork = {network:?}\n[folds]\nprotocol = \"segment\"\n");
     let mut confusion = vec![vec![0; 3]; 3];
     let mut folds = Vec::new();
     for fold in 1..=3 {
@@ -45,15 +45,18 @@ fn evaluation(folder: &TempFolder, name: &str, network: &str, wrong: usize) {
         folds.push(json!({"fold": fold, "train_tracks": 70, "valid_tracks": 20, "tracks": 12, "epochs": 9,
             "accuracy_percent": 100.0 * right as f64 / 12.0}));
         let file = json!({"fold": fold, "settings": settings, "train_tracks": 70, "valid_tracks": 20, "epochs": 9,
-            "tracks": tracks});
+            "folds": 3, "genres": ["jazz", "pop", "rock"], "valid_accuracy": null, "tracks": [], "segments": tracks});
         folder.file(&format!("{name}/fold-{fold}.json"), file.to_string().as_bytes());
     }
     let right: usize = (0..3).map(|genre| confusion[genre][genre]).sum();
+    let figures = json!({"tracks": 36, "accuracy_percent": 100.0 * right as f64 / 36.0,
+        "interval_percent": [60.0, 90.0], "macro_f1": 0.7, "log_loss": 0.9, "recall_percent": [70.0, 70.0, 70.0],
+        "confusion": confusion});
+    let mut whole = figures.clone();
+    whole["accuracy_percent"] = json!(99.5);
     let result = json!({"schema": "genrescope.result/1", "data": "made up", "protocol": "segment", "learn": "train",
-        "network": network, "seed": 1, "commit": "abc", "genres": ["jazz", "pop", "rock"], "folds": folds,
-        "pooled": {"tracks": 36, "accuracy_percent": 100.0 * right as f64 / 36.0, "interval_percent": [60.0, 90.0],
-            "macro_f1": 0.7, "log_loss": 0.9, "recall_percent": [70.0, 70.0, 70.0], "confusion": confusion},
-        "settings": settings});
+        "network": network, "seed": 1, "genres": ["jazz", "pop", "rock"], "folds": folds, "pooled": whole,
+        "segments": figures, "settings": settings});
     folder.file(&format!("{name}/result.json"), result.to_string().as_bytes());
     let history = "epoch,learning_rate,train_loss,train_accuracy,valid_loss,valid_accuracy\n1,0.01,2.0,0.3,,\n2,0.01,1.0,0.6,1.2,0.5\n";
     folder.file(&format!("{name}/fold-1/history.csv"), history.as_bytes());
@@ -67,7 +70,7 @@ fn made_up() -> TempFolder {
     folder.file("published.csv", b"what,protocol,accuracy,source\nmlfi-benchmark,segment,94.11,somebody\n");
     folder.file("other/result.json", b"{\"schema\": \"genrescope.speed/1\"}");
     let fold = json!({"fold": 1, "settings": "", "train_tracks": 1, "valid_tracks": 1, "epochs": 1,
-        "tracks": tracks(1, 3)});
+        "folds": 3, "genres": ["jazz", "pop", "rock"], "valid_accuracy": null, "tracks": tracks(1, 3), "segments": []});
     folder.file("mlfi/mlfi-vision-c/fold-1.json", fold.to_string().as_bytes());
     folder
 }
@@ -98,7 +101,9 @@ fn what_is_there_is_shown_with_its_folds_and_what_is_not_is_missing() {
     {
         assert!(html.contains(shown), "{shown}");
     }
-    assert!(html.contains("whole tracks by the mean of their segments"));
+    // Of protocol segment the segments are what is compared; whole tracks stand beside.
+    assert!(html.contains("whole tracks by the mean of their segments: 99.5"));
+    assert_eq!(html.matches("99.5").count(), 3);
     // One network against the benchmark, three folds in common; another collection has nothing to compare.
     assert_eq!(html.matches(": against ").count(), 1);
 }

@@ -10,7 +10,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use genrescope::audio::{AudioStream, Waveform};
 use genrescope::features::{FrontEnd, Padding, SAMPLE_RATE_HZ, descriptors, mel_spectrogram, patch_db};
-use genrescope::model::Model;
+use genrescope::model::{Model, PatchInput};
 use genrescope::predict::{Decoding, PATCH_HOP, Settings, classify};
 use serde::Serialize;
 
@@ -155,7 +155,11 @@ fn network(model: &Model, waveform: &Waveform, clock: &Clock) -> Result<NetworkS
     let (header, front_end) = (&model.header, &model.header.front_end);
     let mel = mel_spectrogram(waveform, front_end)?;
     let power: Vec<f32> = mel.power.iter().copied().cycle().take(header.patch_frames * mel.bands).collect();
-    let patches = vec![patch_db(&power, front_end, None); PATCHES];
+    let db = patch_db(&power, front_end, None);
+    let samples = front_end.samples_of(0, header.patch_frames);
+    let samples = &waveform.samples[..waveform.samples.len().min(samples.end)];
+    let features = header.features.as_ref().map(|input| input.extraction.of_patch(&db, samples, front_end));
+    let patches = vec![PatchInput { db, features: features.unwrap_or_default() }; PATCHES];
     Ok(NetworkSpeed {
         name: header.network.clone(),
         patch_frames: header.patch_frames,

@@ -1,22 +1,27 @@
 //! Classifiers of feature vectors by the protocols of the networks: what a network has to beat.
 
 use std::collections::HashMap;
+use std::fmt::Debug;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::{EvaluateOptions, Event, FoldResult, Judgement, ResultFile, reads_test_part};
+use super::measure::Evaluation;
+use super::{FoldResult, Judgement, tracks_of};
 use crate::dataset::folds::Partition;
+use crate::dataset::segments::starts;
 use crate::dataset::{Dataset, Track};
 use crate::features::{FeatureSet, FrontEnd, MelLayout, mel_descriptors, rereference_db};
-use crate::train::{self, Settings, parts, write_atomically};
+use crate::train::Settings;
+use crate::train::settings::Protocol;
 use crate::{Error, ErrorKind, Result};
 
 /// Scores of a standardised feature vector: one a genre, sum 1.
 pub type Judge = Box<dyn Fn(&[f64]) -> Vec<f32> + Send + Sync>;
 
 /// A way of learning from feature vectors.
-pub trait Classifier: Sync {
+pub trait Classifier: Debug + Send + Sync {
     /// What results call it.
     fn name(&self) -> &str;
 
@@ -30,135 +35,112 @@ pub trait Classifier: Sync {
 /// What a classifier reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum VectorSource {
-    /// 46 features of every segment of `model.patch_frames` frames, side by side, of the stored spectrograms.
+    /// The features of every segment of `model.patch_frames` frames: those of `[model.features]`, else the 46 that a
+    /// spectrogram gives.
     Segments,
     /// The 55 features of whole clips in a published table; a clip is found by its `filename`.
     Table(PathBuf),
 }
 
-impl VectorSource {
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Segments => "46 features of segments",
-            Self::Table(_) => "55 features of whole clips",
-        }
-    }
+/// What learns in an evaluation.
+#[derive(Clone, Debug, Default)]
+pub enum Learner {
+    /// The network of the settings.
+    #[default]
+    Network,
+    /// A classifier of feature vectors.
+    Vectors {
+        /// The classifier.
+        classifier: Arc<dyn Classifier>,
+        /// What it reads.
+        source: VectorSource,
+    },
 }
 
-/// As [`evaluate`](super::evaluate), of a classifier in place of the settings' network; leaves folds and `result.json`.
-///
-/// # Errors
-/// As [`evaluate`](super::evaluate); [`ErrorKind::BadSettings`] for a table in a protocol of segments, whose rows
-/// would tell segments of one clip by the clip; [`ErrorKind::BadManifest`] for a table without the columns.
-pub fn evaluate_vectors(
-    settings: &Settings,
-    (classifier, source): (&dyn Classifier, &VectorSource),
-    options: &EvaluateOptions,
-    progress: &mut dyn FnMut(Event),
-) -> Result<Option<ResultFile>> {
-    let protocol = settings.folds.protocol;
-    if reads_test_part(protocol) && options.readings.is_none() {
-        let what = format!("protocol {} reads a test part: say where to record that", protocol.name());
-        return Err(Error::new(ErrorKind::BadSettings, what));
-    }
-    if protocol.name() == "segment" && *source != VectorSource::Segments {
-        let what = "a table of whole clips tells segments of one clip by the clip; use another protocol";
-        return Err(Error::new(ErrorKind::BadSettings, what));
-    }
-    let dataset = train::read(settings, &mut |event| progress(Event::Training(event)))?;
-    let vectors = vectors(&dataset, settings, source)?;
-    let partitions = parts::for_evaluation(&dataset, settings)?;
-    let mut settings = settings.clone();
-    settings.model.network = format!("{}, {}", classifier.name(), source.name());
-    let evaluation = Evaluation { dataset: &dataset, vectors, settings: &settings, classifier, options };
-    let mut done = Vec::new();
-    for (number, partition) in (1..).zip(&partitions) {
-        let chosen = options.fold.is_none_or(|fold| fold == number);
-        let (folds, tracks) = (partitions.len(), partition.test.len());
-        let fold = match evaluation.read(number)? {
-            None if chosen => {
-                progress(Event::Fold { number, folds, tracks });
-                Some(evaluation.fold(number, partition)?)
+impl Learner {
+    /// The settings, with the classifier in the place of the network.
+    ///
+    /// # Errors
+    /// [`ErrorKind::BadSettings`] for a table in protocol `segment`: its rows would tell segments of one clip by the
+    /// clip.
+    pub(super) fn named(&self, settings: &Settings) -> Result<Settings> {
+        let mut settings = settings.clone();
+        let Self::Vectors { classifier, source } = self else { return Ok(settings) };
+        let features = match (source, settings.model.features) {
+            (VectorSource::Table(_), _) if settings.folds.protocol == Protocol::Segment => {
+                let what =
+                    "a table of whole clips tells segments of one clip by the clip; use another protocol";
+                return Err(Error::new(ErrorKind::BadSettings, what));
             }
-            kept => kept,
+            (VectorSource::Table(_), _) => "55 features of whole clips".to_owned(),
+            (VectorSource::Segments, Some(features)) => format!("{} of segments", features.set.name()),
+            (VectorSource::Segments, None) => format!("{} of segments", FeatureSet::Mel46.name()),
         };
-        fold.iter().for_each(|fold| progress(Event::Measured { fold, accuracy: fold.accuracy() }));
-        done.extend(fold);
-    }
-    if done.len() < partitions.len() {
-        return Ok(None);
-    }
-    let result = ResultFile::new(&settings, &options.commit, &dataset, &done);
-    result.write(&options.out.join("result.json"))?;
-    Ok(Some(result))
-}
-
-/// Everything that the folds share.
-struct Evaluation<'a> {
-    dataset: &'a Dataset,
-    /// One list a track; empty for tracks that the source does not know.
-    vectors: Vec<Vec<Vec<f64>>>,
-    settings: &'a Settings,
-    classifier: &'a dyn Classifier,
-    options: &'a EvaluateOptions,
-}
-
-impl Evaluation<'_> {
-    fn path(&self, number: usize) -> PathBuf {
-        self.options.out.join(format!("fold-{number}.json"))
-    }
-
-    fn read(&self, number: usize) -> Result<Option<FoldResult>> {
-        FoldResult::read(&self.path(number), &self.settings.to_toml())
-    }
-
-    fn fold(&self, number: usize, partition: &Partition) -> Result<FoldResult> {
-        let fold = FoldResult {
-            fold: number,
-            settings: self.settings.to_toml(),
-            train_tracks: partition.train.len(),
-            valid_tracks: partition.valid.len(),
-            epochs: 0,
-            tracks: self.judged(partition)?,
-            from_audio: Vec::new(),
-        };
-        let protocol = self.settings.folds.protocol;
-        if let Some(readings) = self.options.readings.as_ref().filter(|_| reads_test_part(protocol)) {
-            readings.append(protocol.name(), fold.accuracy())?;
-        }
-        std::fs::create_dir_all(&self.options.out).map_err(|e| Error::io(self.options.out.display(), e))?;
-        write_atomically(&self.path(number), &fold.to_json()?)?;
-        Ok(fold)
-    }
-
-    /// Learns from the training part alone and judges the test part, each track by the mean over its vectors.
-    fn judged(&self, partition: &Partition) -> Result<Vec<Judgement>> {
-        let of_training = |&track: &usize| self.vectors[track].iter().map(move |row| (row.clone(), track));
-        let (mut rows, tracks): (Vec<Vec<f64>>, Vec<usize>) =
-            partition.train.iter().flat_map(of_training).unzip();
-        let genres = self.dataset.genres_of(&tracks);
-        let columns = Standard::of(&rows)?;
-        rows.iter_mut().for_each(|row| columns.apply(row));
-        let judge = self.classifier.fit(&rows, &genres, self.dataset.genres.len())?;
-        let judged = |&track: &usize| {
-            let scores = self.vectors[track].iter().map(|row| {
-                let mut row = row.clone();
-                columns.apply(&mut row);
-                judge(&row)
-            });
-            let Track { id, genre, .. } = &self.dataset.tracks[track];
-            Judgement { id: id.clone(), genre: *genre, scores: mean(scores.collect()) }
-        };
-        let known: Vec<usize> =
-            partition.test.iter().copied().filter(|&track| !self.vectors[track].is_empty()).collect();
-        Ok(known.par_iter().map(judged).collect())
+        settings.model.network = format!("{}, {features}", classifier.name());
+        Ok(settings)
     }
 }
 
-fn mean(scores: Vec<Vec<f32>>) -> Vec<f32> {
-    let count = scores.len() as f32;
-    let sum = scores.into_iter().reduce(|a, b| a.iter().zip(b).map(|(a, b)| a + b).collect());
-    sum.unwrap_or_default().into_iter().map(|sum| sum / count).collect()
+/// Learns from the training part alone and judges the test part, each track by the mean over its vectors. Tracks that
+/// the source does not know are left out.
+pub(super) fn fold(
+    evaluation: &Evaluation,
+    (classifier, source): (&dyn Classifier, &VectorSource),
+    partition: &Partition,
+) -> Result<FoldResult> {
+    let Evaluation { dataset, settings, number, folds, .. } = *evaluation;
+    let vectors = vectors(dataset, settings, source)?;
+    let judge = learned(dataset, &vectors, classifier, &partition.train)?;
+    let judged: Vec<Judgement> = partition
+        .test
+        .par_iter()
+        .flat_map_iter(|&track| judged(evaluation, &judge, &vectors, track))
+        .collect();
+    let segments = if *source == VectorSource::Segments { judged.clone() } else { Vec::new() };
+    Ok(FoldResult {
+        fold: number,
+        folds,
+        genres: dataset.genres.clone(),
+        settings: settings.to_toml(),
+        train_tracks: partition.train.len(),
+        valid_tracks: partition.valid.len(),
+        epochs: 0,
+        valid_accuracy: None,
+        tracks: tracks_of(&judged),
+        segments,
+        from_audio: Vec::new(),
+    })
+}
+
+fn learned(
+    dataset: &Dataset,
+    vectors: &[Vec<Vec<f64>>],
+    classifier: &dyn Classifier,
+    train: &[usize],
+) -> Result<Judge> {
+    let of_track = |&track: &usize| vectors[track].iter().map(move |row| (row.clone(), track));
+    let (mut rows, tracks): (Vec<Vec<f64>>, Vec<usize>) = train.iter().flat_map(of_track).unzip();
+    let columns = Standard::of(&rows)?;
+    rows.iter_mut().for_each(|row| columns.apply(row));
+    let judge = classifier.fit(&rows, &dataset.genres_of(&tracks), dataset.genres.len())?;
+    Ok(Box::new(move |row| {
+        let mut row = row.to_vec();
+        columns.apply(&mut row);
+        judge(&row)
+    }))
+}
+
+/// Every vector of a track; numbered, where the track is no segment already.
+fn judged(evaluation: &Evaluation, judge: &Judge, vectors: &[Vec<Vec<f64>>], track: usize) -> Vec<Judgement> {
+    let Track { id, genre, .. } = &evaluation.dataset.tracks[track];
+    let is_segment = evaluation.settings.folds.protocol == Protocol::Segment;
+    let judgement = |(number, row): (usize, &Vec<f64>)| Judgement {
+        id: if is_segment { id.clone() } else { format!("{id}#{number}") },
+        genre: *genre,
+        group: evaluation.groups[track],
+        scores: judge(row),
+    };
+    vectors[track].iter().enumerate().map(judgement).collect()
 }
 
 /// Mean and deviation of every column of the training part.
@@ -200,21 +182,22 @@ fn vectors(dataset: &Dataset, settings: &Settings, source: &VectorSource) -> Res
     }
 }
 
-/// Features of the segments of a track: as many as fit, spread evenly; each from its own frames alone.
+/// Features of the segments of a track, each from its own frames alone.
 fn segments(track: &Track, frames: usize, front_end: &FrontEnd) -> Vec<Vec<f64>> {
-    let spectrogram = &track.spectrogram;
-    let count = (spectrogram.frames() / frames.max(1)).max(1);
+    if !track.vectors.is_empty() {
+        return track.vectors.iter().map(|row| row.iter().map(|&value| f64::from(value)).collect()).collect();
+    }
     let layout = MelLayout {
         sample_rate_hz: front_end.sample_rate_hz,
         n_fft: front_end.n_fft,
         bands: front_end.mel_bands,
     };
-    let features = |segment: usize| {
-        let mut db = spectrogram.crop(segment * spectrogram.frames() / count, frames);
+    let features = |start: usize| {
+        let mut db = track.spectrogram.crop(start, frames);
         rereference_db(&mut db, front_end);
         mel_descriptors(&db, layout).values()
     };
-    (0..count).map(features).collect()
+    starts(track.spectrogram.frames(), frames).into_iter().map(features).collect()
 }
 
 /// The 55 columns of a table, by the name of the clip without its ending.
@@ -255,11 +238,5 @@ mod tests {
         rows.iter_mut().for_each(|row| columns.apply(row));
         assert_eq!(rows, [[-1.0, 0.0], [1.0, 0.0]]);
         assert!(Standard::of(&[]).is_err());
-    }
-
-    #[test]
-    fn a_track_has_the_mean_of_its_segments() {
-        assert_eq!(mean(vec![vec![1.0, 0.0], vec![0.5, 0.5]]), [0.75, 0.25]);
-        assert!(mean(Vec::new()).is_empty());
     }
 }

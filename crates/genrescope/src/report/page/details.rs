@@ -1,13 +1,11 @@
 //! The list of all results, and each evaluation with what can be read from it.
 
-use std::collections::BTreeMap;
-
 use super::drawn;
 use super::experiments::{Experiment, Found};
 use super::groups::{Group, counted};
 use super::markup::{beside, figure, missing, percent, table, text, with_interval};
-use crate::evaluate::Judgement;
-use crate::metrics::{self, Bootstrap, best};
+use crate::evaluate::{Figures, Judgement};
+use crate::metrics::best;
 
 /// Pairs and tracks that are listed.
 const LISTED: usize = 10;
@@ -46,7 +44,7 @@ pub(super) fn protocol(name: &str) -> String {
 /// One line a network, protocol and way of training.
 pub(super) fn overview(found: &Found, groups: &[Group]) -> String {
     let row = |group: &Group| {
-        let pooled = &group.first().result.pooled;
+        let pooled = group.first().measured();
         let parameters = group
             .parameters()
             .map_or(missing("not of the zoo"), |count| format!("{:.2}&nbsp;M", count as f64 / 1e6));
@@ -101,7 +99,7 @@ fn experiment(run: &Experiment) -> String {
          <div class=\"tables\">{}{}{}{}</div>\n</details>\n",
         text(&run.name),
         protocol(&result.protocol),
-        with_interval(result.pooled.accuracy_percent, result.pooled.interval_percent),
+        with_interval(run.measured().accuracy_percent, run.measured().interval_percent),
         facts(run),
         classes(run),
         confused(run),
@@ -120,35 +118,17 @@ fn facts(run: &Experiment) -> String {
         counted(result.folds.len(), "fold"),
     ];
     facts.extend(leak(&result.protocol).map(str::to_owned));
-    if let Some((accuracy, interval)) = track_accuracy(&run.answers) {
-        facts.push(format!(
-            "whole tracks by the mean of their segments: {}",
-            with_interval(accuracy, interval)
-        ));
+    if let Some(segments) = &result.segments {
+        let shown = |figures: &Figures| with_interval(figures.accuracy_percent, figures.interval_percent);
+        facts.push(format!("segments by themselves: {}", shown(segments)));
+        facts.push(format!("whole tracks by the mean of their segments: {}", shown(&result.pooled)));
     }
     facts.join(" · ")
 }
 
-/// Accuracy, percent, of tracks that were measured as segments, by the mean of their segments' scores, and its interval
-/// by drawing tracks.
-fn track_accuracy(answers: &[Judgement]) -> Option<(f64, [f64; 2])> {
-    let mut tracks: BTreeMap<&str, (usize, Vec<f32>)> = BTreeMap::new();
-    for answer in answers {
-        let (track, _) = answer.id.rsplit_once('#')?;
-        let (_, sums) = tracks.entry(track).or_insert_with(|| (answer.genre, vec![0.0; answer.scores.len()]));
-        sums.iter_mut().zip(&answer.scores).for_each(|(sum, score)| *sum += score);
-    }
-    let right: Vec<bool> =
-        tracks.values().map(|(genre, sums)| !sums.is_empty() && best(sums) == *genre).collect();
-    let alone: Vec<usize> = (0..right.len()).collect();
-    let interval = metrics::bootstrap(&right, &alone, &Bootstrap::default());
-    let share = right.iter().filter(|right| **right).count() as f64 / right.len().max(1) as f64;
-    (!right.is_empty()).then_some((100.0 * share, [100.0 * interval.low, 100.0 * interval.high]))
-}
-
 fn classes(run: &Experiment) -> String {
     let shown = |share: Option<f64>| share.map_or(missing("none"), |share| format!("{share:.2}"));
-    let classes = run.result.pooled.confusion.classes();
+    let classes = run.measured().confusion.classes();
     let rows = run.result.genres.iter().zip(classes).map(|(genre, class)| {
         vec![
             text(genre),
@@ -164,7 +144,7 @@ fn classes(run: &Experiment) -> String {
 
 fn confused(run: &Experiment) -> String {
     let genres = &run.result.genres;
-    let rows = run.result.pooled.confusion.most_confused(LISTED).into_iter().map(|pair| {
+    let rows = run.measured().confusion.most_confused(LISTED).into_iter().map(|pair| {
         let names = format!("{} → {}", text(&genres[pair.truth]), text(&genres[pair.predicted]));
         vec![names, percent(100.0 * pair.share), pair.count.to_string()]
     });
@@ -212,24 +192,4 @@ fn worst(run: &Experiment) -> String {
     });
     let head = ["track", "genre", "its score", "called"];
     table("Worst: least score of the true genre", &head, &rows.collect::<Vec<_>>())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_track_is_judged_by_the_mean_of_its_segments() {
-        let answer =
-            |id: &str, genre, scores: [f32; 2]| Judgement { id: id.into(), genre, scores: scores.to_vec() };
-        let answers = [
-            answer("a#0", 0, [0.9, 0.1]),
-            answer("a#1", 0, [0.4, 0.6]),
-            answer("b#0", 1, [0.8, 0.2]),
-            answer("b#1", 1, [0.4, 0.6]),
-        ];
-        assert_eq!(track_accuracy(&answers).unwrap().0, 50.0);
-        assert_eq!(track_accuracy(&[answer("whole", 0, [1.0, 0.0])]), None);
-        assert_eq!(track_accuracy(&[]), None);
-    }
 }

@@ -297,7 +297,7 @@ fn note(run: &Experiment) -> String {
 }
 
 fn matrix(run: &Experiment) -> crate::report::picture::Scene {
-    let pooled = &run.result.pooled;
+    let pooled = run.measured();
     let title = format!("{:.1} % of {} are right", pooled.accuracy_percent, pooled.tracks);
     confusion(&title, &note(run), &run.result.genres, &pooled.confusion)
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::evaluate::{FoldResult, Judgement, ResultFile};
+use crate::evaluate::{Figures, FoldResult, Judgement, ResultFile};
 use crate::train::Epoch;
 use crate::{Error, ErrorKind, Result};
 
@@ -25,6 +25,14 @@ pub(super) struct Experiment {
     pub(super) histories: Vec<Vec<Epoch>>,
     /// Semitones and accuracy, percent, of the measured tracks in other keys.
     pub(super) transposition: Vec<(f64, f64)>,
+}
+
+impl Experiment {
+    /// What its folds measured, pooled: in protocol `segment` the segments, else the tracks.
+    pub(super) fn measured(&self) -> &Figures {
+        let segments = self.result.segments.as_ref().filter(|_| self.result.protocol == "segment");
+        segments.unwrap_or(&self.result.pooled)
+    }
 }
 
 /// Folds of an evaluation that has no result so far.
@@ -104,7 +112,7 @@ impl Found {
         let path = folder.join("result.json");
         if !is_evaluation(&path) {
             if !folds.is_empty() {
-                let accuracies = folds.iter().map(|fold| 100.0 * fold.accuracy()).collect();
+                let accuracies = folds.iter().map(|fold| share_right(fold)).collect();
                 self.unfinished.push(Unfinished { name, accuracies });
             }
             return Ok(());
@@ -117,12 +125,31 @@ impl Found {
         self.experiments.push(Experiment {
             name,
             result,
-            answers: folds.into_iter().flat_map(|fold| fold.tracks).collect(),
+            answers: folds.into_iter().flat_map(answers).collect(),
             histories: histories.into_iter().filter(|history| !history.is_empty()).collect(),
             transposition: keys.into_iter().map(|row| (row.semitones, row.accuracy_percent)).collect(),
         });
         Ok(())
     }
+}
+
+/// What a fold measured, each answer by itself: in protocol `segment`, whose tracks lie in several folds, segments.
+fn answers(fold: FoldResult) -> Vec<Judgement> {
+    match is_of_segments(&fold.settings) {
+        true => fold.segments,
+        false => fold.tracks,
+    }
+}
+
+/// Of those answers, percent.
+fn share_right(fold: &FoldResult) -> f64 {
+    let measured = if is_of_segments(&fold.settings) { &fold.segments } else { &fold.tracks };
+    let right = measured.iter().filter(|answer| answer.is_right()).count();
+    100.0 * right as f64 / measured.len().max(1) as f64
+}
+
+fn is_of_segments(settings: &str) -> bool {
+    settings.lines().any(|line| line.trim() == "protocol = \"segment\"")
 }
 
 /// The folder's place below the root; of the root itself, its name.

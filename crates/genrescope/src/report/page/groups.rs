@@ -28,13 +28,13 @@ impl Group<'_> {
 
     /// Mean over the seeds, percent.
     pub(super) fn accuracy(&self) -> f64 {
-        let sum: f64 = self.runs.iter().map(|run| run.result.pooled.accuracy_percent).sum();
+        let sum: f64 = self.runs.iter().map(|run| run.measured().accuracy_percent).sum();
         sum / self.runs.len() as f64
     }
 
     /// Interval of the pooled accuracy; of one seed, since seeds share their tracks.
     pub(super) fn interval(&self) -> [f64; 2] {
-        self.first().result.pooled.interval_percent
+        self.first().measured().interval_percent
     }
 
     /// `10 folds · 3 seeds`.
