@@ -112,7 +112,7 @@ impl Found {
         let path = folder.join("result.json");
         if !is_evaluation(&path) {
             if !folds.is_empty() {
-                let accuracies = folds.iter().map(|fold| share_right(fold)).collect();
+                let accuracies = folds.iter().map(share_right).collect();
                 self.unfinished.push(Unfinished { name, accuracies });
             }
             return Ok(());
