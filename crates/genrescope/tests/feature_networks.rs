@@ -77,13 +77,12 @@ fn a_prediction_sees_the_numbers_that_were_learned_from() {
     for track in &dataset.tracks {
         assert_eq!(track.vectors.len(), 2, "{}", track.id);
         let span = track.audio.clone().unwrap();
-        let piece = span.samples.len() / 2;
         for (segment, vector) in track.vectors.iter().enumerate() {
             let mut db = track.spectrogram.crop(130 * segment, 130);
             rereference_db(&mut db, &model.header.front_end);
             let learned = model.scores(&[PatchInput { db, features: vector.clone() }]).unwrap().remove(0);
-            let samples = [segment * piece, (segment + 1) * piece];
-            let heard = judge(&model, &span.path, Some(samples));
+            let samples = span.segments[segment].clone();
+            let heard = judge(&model, &span.path, Some([samples.start, samples.end]));
             assert_all_close(&heard.scores, &learned, 1e-4, 0.0);
         }
     }

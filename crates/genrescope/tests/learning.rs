@@ -219,7 +219,9 @@ fn training_goes_on_from_a_model_with_other_genres_and_frozen_layers() {
         let (frozen, head) =
             (new.name.starts_with("stem") || new.name.starts_with("block1"), new.name.starts_with("scores"));
         assert_eq!(old.shape != new.shape, head, "{}", new.name);
-        assert_eq!(old.data == new.data, frozen, "{}", new.name);
+        // A bias before a batch norm has no gradient.
+        assert!(old.data == new.data || !frozen, "{}", new.name);
+        assert!(old.data != new.data || frozen || new.shape.len() == 1, "{}", new.name);
     }
     // As far from the start as one epoch brings it, not as far as fresh weights are.
     let weight = |model: &Model| {

@@ -110,7 +110,11 @@ fn read_track(
         filtered_split: row.and_then(|row| row.filtered_split),
         near_duplicate_of: row.and_then(|row| row.near_duplicate_of.clone()),
         id: if row.is_some() { clip } else { file.id.clone() },
-        audio: Some(AudioSpan { path: file.path.clone(), samples: 0..waveform.samples.len() }),
+        audio: Some(AudioSpan {
+            path: file.path.clone(),
+            samples: 0..waveform.samples.len(),
+            segments: extraction.spans(waveform.samples.len()),
+        }),
         spectrogram,
         vectors,
         transposed,

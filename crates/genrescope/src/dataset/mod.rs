@@ -84,6 +84,8 @@ pub struct AudioSpan {
     pub path: PathBuf,
     /// Which of its samples.
     pub samples: Range<usize>,
+    /// Which of them each segment has, where the track was cut.
+    pub segments: Vec<Range<usize>>,
 }
 
 /// A track in another key.

@@ -3,6 +3,8 @@
 //! Of a stored spectrogram they are stretches of its frames. Audio is cut before anything is computed of it, so that no
 //! window of the transform reaches from one segment into the next.
 
+use std::ops::Range;
+
 use super::transpose::{Transposing, Transposition};
 use super::{AudioSpan, Dataset, Spectrogram, Track, Transposed};
 use crate::audio::Waveform;
@@ -75,6 +77,18 @@ impl Extraction {
         (self.vectors(spectrogram, None, &[]), self.transposed_vectors(spectrogram))
     }
 
+    /// Where the segments of a recording are, samples; the whole of it where tracks are not cut.
+    pub(super) fn spans(&self, samples: usize) -> Vec<Range<usize>> {
+        match self.segment_frames {
+            Some(frames) => spans(samples, frames, &self.front_end),
+            None => std::iter::once(0..samples).collect(),
+        }
+    }
+
+    fn pieces<'a>(&self, samples: &'a [f32]) -> Vec<&'a [f32]> {
+        self.spans(samples.len()).into_iter().map(|span| &samples[span]).collect()
+    }
+
     fn shifts(&self) -> impl Iterator<Item = f64> {
         self.semitones.iter().copied().filter(|&semitones| semitones != 0.0)
     }
@@ -86,17 +100,12 @@ impl Extraction {
     }
 
     fn version(&self, waveform: &Waveform) -> Result<Version> {
-        let pieces = match self.segment_frames {
-            Some(frames) => pieces(&waveform.samples, frames, &self.front_end),
-            None => vec![&waveform.samples[..]],
-        };
+        let pieces = self.pieces(&waveform.samples);
         let bands = self.front_end.mel_bands;
         let mut power = Vec::new();
         for piece in &pieces {
             let piece = Waveform { samples: piece.to_vec(), ..*waveform };
-            let mut mel = mel_spectrogram(&piece, &self.front_end)?.power;
-            mel.truncate(self.segment_frames.map_or(mel.len(), |frames| frames * bands));
-            power.extend(mel);
+            power.extend(mel_spectrogram(&piece, &self.front_end)?.power);
         }
         let spectrogram = Spectrogram { bands, db: relative_db(&power) };
         let vectors = self.vectors(&spectrogram, None, &pieces);
@@ -140,10 +149,13 @@ pub fn starts(track_frames: usize, frames: usize) -> Vec<usize> {
     (0..count).map(|segment| segment * track_frames / count).collect()
 }
 
-/// The samples of the segments of a recording: as many equal stretches as have `frames` frames each.
-fn pieces<'a>(samples: &'a [f32], frames: usize, front_end: &FrontEnd) -> Vec<&'a [f32]> {
-    let count = (samples.len() / front_end.samples_of(0, frames).end).max(1);
-    samples.chunks_exact((samples.len() / count).max(1)).take(count).collect()
+/// Where the segments of a recording lie, samples: as many as have `frames` frames each, spread evenly, each just so long
+/// that it has no frame more.
+fn spans(samples: usize, frames: usize, front_end: &FrontEnd) -> Vec<Range<usize>> {
+    let count = (samples / front_end.samples_of(0, frames).end).max(1);
+    let stride = samples / count;
+    let length = stride.min(front_end.samples_of(frames, 1).start - 1);
+    (0..count).map(|segment| segment * stride..segment * stride + length).collect()
 }
 
 /// dB relative to the loudest cell.
@@ -185,11 +197,12 @@ pub fn track_id(id: &str) -> &str {
 }
 
 impl AudioSpan {
-    /// One of `count` equal parts.
+    /// One of `count` segments: as they were cut, or equal parts of what was not.
     fn part(&self, segment: usize, count: usize) -> Self {
-        let samples = self.samples.len() / count.max(1);
-        let from = self.samples.start + segment * samples;
-        Self { path: self.path.clone(), samples: from..from + samples }
+        let stride = self.samples.len() / count.max(1);
+        let equal = || self.samples.start + segment * stride..self.samples.start + (segment + 1) * stride;
+        let cut = self.segments.get(segment).filter(|_| self.segments.len() == count);
+        Self { path: self.path.clone(), samples: cut.cloned().unwrap_or_else(equal), segments: Vec::new() }
     }
 }
 
@@ -231,12 +244,20 @@ mod tests {
     #[test]
     fn half_a_minute_of_audio_is_cut_into_the_published_segments() {
         let front_end = FrontEnd { frame_step: 1.0, ..FrontEnd::gtzan_mel() };
-        for (samples, length) in [(661_500, 66_150), (661_794, 66_179), (660_000, 73_333), (30_000, 30_000)] {
-            let samples = vec![0.0; samples];
-            let pieces = pieces(&samples, 130, &front_end);
-            assert!(pieces.iter().all(|piece| piece.len() == length), "{}", samples.len());
+        let cases = [
+            (661_500, [66_150, 66_150]),
+            (661_794, [66_179, 66_179]),
+            (660_000, [73_333, 66_559]),
+            (30_000, [30_000, 30_000]),
+        ];
+        for (samples, [stride, length]) in cases {
+            let spans = spans(samples, 130, &front_end);
+            let expected = |segment: usize| segment * stride..segment * stride + length;
+            assert!(spans.iter().enumerate().all(|(n, span)| *span == expected(n)), "{samples}: {spans:?}");
         }
-        assert_eq!(pieces(&vec![0.0; 661_500], 38, &FrontEnd::gtzan_mel()).len(), 10);
+        // 38 coarse frames reach from sample 512 to 64,000; the 39th is centred on 65,536.
+        let coarse = spans(661_500, 38, &FrontEnd::gtzan_mel());
+        assert_eq!((coarse.len(), coarse[9].clone()), (10, 595_350..660_885));
     }
 
     #[test]

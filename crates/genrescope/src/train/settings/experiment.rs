@@ -32,6 +32,9 @@ impl Experiment {
     /// As [`Experiment::read_all`].
     pub fn parse_all(text: &str, overrides: &[String]) -> Result<Vec<Self>> {
         let mut table: toml::Table = toml::from_str(text).map_err(bad_toml)?;
+        let (of_all, of_each): (Vec<&String>, Vec<&String>) =
+            overrides.iter().partition(|one| one.trim_start().starts_with("networks"));
+        of_all.into_iter().try_for_each(|one| override_key(&mut table, one))?;
         let (networks, variants) = (table.remove("networks"), table.remove("variants"));
         if networks.is_none() && variants.is_none() {
             return Ok(vec![Self { name: String::new(), settings: Settings::parse(text, overrides)? }]);
@@ -49,7 +52,7 @@ impl Experiment {
                 let mut table = table.clone();
                 merge(&mut table, of_network);
                 merge(&mut table, of_variant);
-                overrides.iter().try_for_each(|one| override_key(&mut table, one))?;
+                of_each.iter().try_for_each(|one| override_key(&mut table, one))?;
                 let settings: Settings = table.try_into().map_err(bad_toml)?;
                 settings.check().map_err(|e| e.at(&name))?;
                 all.push(Self { name, settings });
@@ -118,6 +121,8 @@ mod tests {
             "networks = [\"crnn\", \"bicrnn\"]\n{LEAST}\
              [[variants]]\nname = \"C\"\n[[variants]]\nname = \"C_ps\"\naugment.transpose = \"C_ps\"\n"
         );
+        let some = Experiment::parse_all(&text, &["networks=[\"crnn\"]".into()]).unwrap();
+        assert_eq!(some.len(), 2);
         let all = Experiment::parse_all(&text, &["seed=4".into()]).unwrap();
         assert_eq!(names(&text), ["crnn-C", "crnn-C_ps", "bicrnn-C", "bicrnn-C_ps"]);
         let keys: Vec<usize> = all.iter().map(|one| one.settings.augment.semitones().len()).collect();
