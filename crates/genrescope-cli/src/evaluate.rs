@@ -1,36 +1,50 @@
-//! `genrescope evaluate SETTINGS.toml`: a protocol, fold by fold.
+//! `genrescope evaluate SETTINGS.toml`: a protocol over one or many networks, fold by fold.
 
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args as ClapArgs;
-use genrescope::evaluate::{self, EvaluateOptions, Event, Figures, Readings, ResultFile};
-use genrescope::train::Settings;
+use genrescope::evaluate::{
+    self, Classifier, EvaluateOptions, Event, Figures, Learner, Part, Readings, ResultFile, VectorSource,
+};
+use genrescope::train::Experiment;
 
 use crate::exit::Ending;
 use crate::output::print;
+use crate::report;
+use crate::run_record::{RunRecord, now};
 use crate::talk::Talk;
 use crate::training_progress::TrainingProgress;
 
-/// Measure a way of training by a protocol
+/// Measure ways of training by a protocol
 #[derive(Debug, ClapArgs)]
-#[command(after_help = "Examples:
+#[command(
+    after_help = "Several networks in one file: networks = [\"crnn\", \"bicrnn\"], and [[variants]] with a name and what differs; each
+then has its own folder below --out. The same command goes on where a killed one stood.
+
+Examples:
   genrescope evaluate settings.toml --set folds.protocol=cross_validation --out runs/cv
-  genrescope evaluate settings.toml --set folds.protocol=cross_validation --fold 2 --out runs/cv
-  genrescope evaluate settings.toml --out runs/test --readings readings.csv --what first")]
+  genrescope evaluate settings.toml --out runs/test --readings readings.csv --what first
+  genrescope evaluate settings.toml --out runs/cv --fold 2       # one fold, for a scheduler
+  genrescope evaluate settings.toml --out runs/cv --collect      # joins them
+  genrescope evaluate settings.toml --out runs/svm --baseline svm"
+)]
 pub(crate) struct Args {
     /// Data, network, optimiser, variations and folds
     settings: PathBuf,
-    /// Folder for folds and result.json; folds that are done there are not done again
+    /// Folder for folds, result.json and report.html; folds that are done there are not done again
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Change one setting, such as folds.protocol=artist; may be given many times
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Only this fold, counted from 1
+    /// Only this fold, counted from 1; the result is then joined by --collect
     #[arg(long, value_name = "K")]
     fold: Option<usize>,
+    /// Only join folds that are there
+    #[arg(long, conflicts_with = "fold")]
+    collect: bool,
     /// CSV that readings of a test part are added to; protocols filtered and artist need it
     #[arg(long, value_name = "FILE", requires = "what")]
     readings: Option<PathBuf>,
@@ -40,44 +54,98 @@ pub(crate) struct Args {
     /// A result.json of another protocol that the model's header lists as well; may be given many times
     #[arg(long = "with-result", value_name = "FILE")]
     other_results: Vec<PathBuf>,
-    /// Commit of the code, for the result
+    /// In place of the network: svm or logistic, of 46 features of every segment (cargo feature `baselines`)
+    #[arg(long, value_name = "NAME")]
+    baseline: Option<String>,
+    /// A table of 55 features of whole clips, as GTZAN's, that the baseline reads instead
+    #[arg(long, value_name = "FILE", requires = "baseline")]
+    table: Option<PathBuf>,
+    /// Commit of the code, for run.json and the models' headers
     #[arg(long, env = "GENRESCOPE_COMMIT", default_value = "unknown", hide_env_values = true)]
     commit: String,
 }
 
+impl Args {
+    fn part(&self) -> Part {
+        match self.fold {
+            _ if self.collect => Part::Collect,
+            Some(fold) => Part::Fold(fold),
+            None => Part::All,
+        }
+    }
+}
+
 pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Ending> {
-    let settings = Settings::read(&args.settings, &args.set)?;
-    let readings = args.readings.clone().map(|path| Readings {
-        path,
-        date: today(),
-        what: args.what.clone().unwrap_or_default(),
-    });
+    let experiments = Experiment::read_all(&args.settings, &args.set)?;
+    let date = || now().split('T').next().unwrap_or_default().to_owned();
+    let what = args.what.clone().unwrap_or_default();
+    let readings = args.readings.clone().map(|path| Readings { path, date: date(), what });
     let options = EvaluateOptions {
         out: args.out.clone(),
         commit: args.commit.clone(),
-        fold: args.fold,
+        part: args.part(),
+        learner: learner(args)?,
         readings,
         other_results: args.other_results.clone(),
     };
     let mut progress = TrainingProgress::new(talk);
-    let result = evaluate::evaluate(&settings, &options, &mut |event| show(&mut progress, &event))
-        .with_context(|| format!("evaluating {}", args.settings.display()))?;
-    print(&result.map(|result| summary(&result)).unwrap_or_default())
+    progress.work.one_fold = args.fold.is_some();
+    let mut record = RunRecord::new(&args.out, &args.commit);
+    let results = evaluate::evaluate(&experiments, &options, &mut |event| {
+        show(&mut progress, &event);
+        if let Err(error) = record.observe(&event) {
+            talk.warning(&format!("run.json: {error}"));
+        }
+    })
+    .with_context(|| format!("evaluating {}", args.settings.display()))?;
+    experiments.iter().try_for_each(|one| record.join(&one.name)).context("run.json")?;
+    if !results.is_empty() {
+        report::page(std::slice::from_ref(&args.out), &args.out)?;
+    }
+    print(&results.iter().map(summary).collect::<Vec<_>>().join("\n"))
+}
+
+/// The network of the settings, or the classifier that is asked for.
+fn learner(args: &Args) -> anyhow::Result<Learner> {
+    let Some(name) = &args.baseline else { return Ok(Learner::Network) };
+    let classifier = baseline(name)?;
+    let source = args.table.clone().map_or(VectorSource::Segments, VectorSource::Table);
+    Ok(Learner::Vectors { classifier, source })
+}
+
+#[cfg(feature = "baselines")]
+fn baseline(name: &str) -> anyhow::Result<Arc<dyn Classifier>> {
+    let baseline: Result<crate::baselines::Baseline, String> = clap::ValueEnum::from_str(name, false);
+    let unknown = |_| anyhow::anyhow!("no baseline is called `{name}`; there are svm and logistic");
+    Ok(Arc::new(baseline.map_err(unknown)?))
+}
+
+#[cfg(not(feature = "baselines"))]
+fn baseline(name: &str) -> anyhow::Result<Arc<dyn Classifier>> {
+    anyhow::bail!(
+        "--baseline {name}: build with `cargo install --path crates/genrescope-cli --features baselines`"
+    )
 }
 
 fn show(progress: &mut TrainingProgress, event: &Event) {
     match event {
+        Event::Experiment { name, number, count } => {
+            progress.work.begin_experiment(*number, *count);
+            if !name.is_empty() {
+                progress.line(&format!("{name} ({number} of {count})"));
+            }
+        }
         Event::Training(event) => progress.show(event),
         Event::Fold { number, folds, tracks } => {
-            progress.line(&format!("fold {number} of {folds}: {tracks} tracks to measure"));
+            progress.work.begin_fold(*number, *folds);
+            progress.line(&format!("fold {number} of {folds}: {tracks} to measure"));
         }
-        Event::Measured { fold, accuracy } => {
-            progress.line(&format!(
-                "fold {}: {:.1} % of {} tracks",
-                fold.fold,
-                100.0 * accuracy,
-                fold.tracks.len()
-            ));
+        Event::Measured { fold, accuracy, before } => {
+            progress.work.end_fold(*before);
+            let left = progress.work.left().map(|left| format!(" | {left} left in all")).unwrap_or_default();
+            let (number, percent) = (fold.fold, 100.0 * accuracy);
+            let again = if *before { " (measured before)" } else { "" };
+            progress.line(&format!("fold {number}: {percent:.1} % right{again}{left}"));
         }
         _ => {}
     }
@@ -85,10 +153,17 @@ fn show(progress: &mut TrainingProgress, event: &Event) {
 
 fn summary(result: &ResultFile) -> String {
     let mut text = format!(
-        "{} · {} · {} ({}) · seed {}\n",
-        result.network, result.data, result.protocol, result.learn, result.seed
+        "{} · {} · {} · {} · seed {}\n",
+        result.network,
+        result.data,
+        result.protocol_label(),
+        result.learn,
+        result.seed
     );
     text += &line("tracks", &result.pooled);
+    if let Some(figures) = &result.segments {
+        text += &line("segments", figures);
+    }
     if let Some(figures) = &result.from_audio {
         text += &line("from audio", figures);
     }
@@ -102,41 +177,7 @@ fn summary(result: &ResultFile) -> String {
 fn line(name: &str, figures: &Figures) -> String {
     let [low, high] = figures.interval_percent;
     format!(
-        "{name}: {:.1} % of {} ({low:.1} to {high:.1} by artists), macro-F1 {:.3}, log-loss {:.3}\n",
+        "{name}: {:.1} % of {} ({low:.1} to {high:.1}), macro-F1 {:.3}, log-loss {:.3}\n",
         figures.accuracy_percent, figures.tracks, figures.macro_f1, figures.log_loss
     )
-}
-
-/// Today in UTC, `YYYY-MM-DD`.
-fn today() -> String {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let [year, month, day] = date_of(since.as_secs() as i64 / 86_400);
-    format!("{year:04}-{month:02}-{day:02}")
-}
-
-/// Civil date of a day counted from 1970-01-01 (Howard Hinnant, "chrono-compatible low-level date algorithms").
-fn date_of(days: i64) -> [i64; 3] {
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    [year_of_era + era * 400 + i64::from(month <= 2), month, day]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn days_are_dates() {
-        let cases =
-            [(0, [1970, 1, 1]), (11_016, [2000, 2, 29]), (20_779, [2026, 11, 22]), (-1, [1969, 12, 31])];
-        for (days, date) in cases {
-            assert_eq!(date_of(days), date, "{days}");
-        }
-    }
 }

@@ -1,27 +1,32 @@
-//! `genrescope inspect`: everything that a model file says of itself.
+//! `genrescope inspect`: everything that a model file says of itself; any network of the zoo as text and picture.
 
 use std::path::PathBuf;
 
-use anyhow::Result;
-use genrescope::model::{Header, Model, ProtocolResult};
+use anyhow::{Result, anyhow};
+use genrescope::model::zoo::{Input, architectures};
+use genrescope::model::{Header, Model, ProtocolResult, Stage, outline, vertical_kernels};
+use genrescope::report::figures::{kernels, network, network_text};
 use serde::Serialize;
 
 use crate::exit::Ending;
-use crate::models;
 use crate::output::print;
+use crate::{models, picture};
 
 const EXAMPLES: &str = "\
 Examples:
   genrescope inspect                         the model inside
   genrescope inspect my-model.safetensors
   genrescope inspect --plan                  how a pass over its network runs here
+  genrescope inspect mlfi-two-way-b2 --frames 38 --features 46
+  genrescope inspect mlfi-two-way-b2 --picture two-way-b2.svg
+  genrescope inspect my-model.safetensors --filters vertical-kernels.png
   genrescope inspect --json | jq .front_end";
 
 /// Show what a model says of itself
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// A name or a file; the model inside unless given
+    /// A name or a file, or a network that `genrescope models` lists; the model inside unless given
     #[arg(value_name = "MODEL")]
     model: Option<PathBuf>,
     /// Write JSON
@@ -30,6 +35,21 @@ pub(crate) struct Arguments {
     /// Show what a pass over the network does: layers that run together, kernels, memory
     #[arg(long, conflicts_with = "json")]
     plan: bool,
+    /// Show the network layer by layer, with the shape that each gives
+    #[arg(long, conflicts_with_all = ["json", "plan"])]
+    layers: bool,
+    /// Draw the network, as .svg or .png
+    #[arg(long, value_name = "FILE")]
+    picture: Option<PathBuf>,
+    /// Draw the model's vertical kernels over an axis of Hz, as .svg or .png
+    #[arg(long, value_name = "FILE")]
+    filters: Option<PathBuf>,
+    /// Frames of a patch, for a network without a model
+    #[arg(long, value_name = "N")]
+    frames: Option<usize>,
+    /// Audio features beside the spectrogram, for a network without a model
+    #[arg(long, value_name = "N")]
+    features: Option<usize>,
 }
 
 #[derive(Serialize)]
@@ -42,7 +62,47 @@ struct Record<'a> {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Ending> {
+    let name = arguments.model.as_deref().and_then(|name| name.to_str());
+    let is_file = arguments.model.as_deref().is_some_and(|path| path.exists());
+    match architectures().find(|architecture| Some(architecture.name) == name && !is_file) {
+        Some(architecture) => {
+            let published = architecture.published;
+            let input = Input {
+                frames: arguments.frames.unwrap_or(published.frames),
+                features: arguments.features.unwrap_or(published.features),
+                ..published
+            };
+            if arguments.json || arguments.plan || arguments.filters.is_some() {
+                let what = "--json, --plan and --filters are of a model; train one and give its file";
+                return Err(anyhow!("{} is a network without weights: {what}", architecture.name));
+            }
+            draw(arguments, architecture.name, &architecture.outline(Some(input))?)
+        }
+        None => model(arguments),
+    }
+}
+
+/// The picture if one is wanted, else the text.
+fn draw(arguments: &Arguments, name: &str, stages: &[Stage]) -> Result<Ending> {
+    match &arguments.picture {
+        Some(path) => picture::write(&network(name, stages), path).map(|()| Ending::Fine),
+        None => print(&network_text(name, stages)),
+    }
+}
+
+fn model(arguments: &Arguments) -> Result<Ending> {
     let model = models::load(arguments.model.as_deref())?;
+    if arguments.frames.is_some() || arguments.features.is_some() {
+        return Err(anyhow!(
+            "a model has its own frames and features; --frames and --features are of networks"
+        ));
+    }
+    if let Some(path) = &arguments.filters {
+        return filters(&model, path);
+    }
+    if arguments.layers || arguments.picture.is_some() {
+        return draw(arguments, &model.header.network, &outline(model.network()));
+    }
     if arguments.plan {
         return print(&model.network().explain(model.header.patch_frames)?.to_string());
     }
@@ -50,6 +110,21 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending> {
     let (parameters, trainable) = (counts.all, counts.trainable);
     let record = Record { hash: model.hash(), parameters, trainable, header: &model.header };
     print(&if arguments.json { serde_json::to_string_pretty(&record)? + "\n" } else { text(&record, &model) })
+}
+
+fn filters(model: &Model, path: &std::path::Path) -> Result<Ending> {
+    let header = &model.header;
+    let found = vertical_kernels(model).ok_or_else(|| {
+        anyhow!("network {} has no kernel over all bands; v-kernel, crnn and bicrnn have", header.network)
+    })?;
+    let trained = &header.trained_on;
+    let note = format!(
+        "{}, {} epochs on {}, seed {}. Rows are mel bands, columns {} steps of time; brightness is the root mean \
+         square of the weights of all input channels, from each kernel's weakest to its strongest.",
+        header.network, trained.epochs, trained.data, trained.seed, found.steps
+    );
+    let scene = kernels("What each vertical kernel weighs", &note, &found, header.front_end.sample_rate_hz);
+    picture::write(&scene, path).map(|()| Ending::Fine)
 }
 
 fn text(record: &Record, model: &Model) -> String {

@@ -1,6 +1,8 @@
 //! The `genrescope` command line: one file a command.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "baselines")]
+mod baselines;
 mod bench;
 mod classify;
 mod crew;
@@ -14,6 +16,9 @@ mod kernels;
 mod manual;
 mod models;
 mod output;
+mod picture;
+mod report;
+mod run_record;
 mod talk;
 mod train;
 mod training_progress;
@@ -47,6 +52,7 @@ enum Command {
     Train(train::Args),
     Evaluate(evaluate::Args),
     Features(features::Arguments),
+    Report(report::Arguments),
     Models(models::Arguments),
     Inspect(inspect::Arguments),
     Bench(bench::Arguments),
@@ -64,6 +70,7 @@ fn main() -> std::process::ExitCode {
         Command::Train(arguments) => train::run(&arguments, &talk),
         Command::Evaluate(arguments) => evaluate::run(&arguments, &talk),
         Command::Features(arguments) => features::run(&arguments, &talk),
+        Command::Report(arguments) => report::run(&arguments, &talk),
         Command::Models(arguments) => models::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),

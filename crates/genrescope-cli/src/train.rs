@@ -1,4 +1,4 @@
-//! `genrescope train SETTINGS.toml`: one model.
+//! `genrescope train SETTINGS.toml`, `genrescope train --from MODEL DIR`: one model.
 
 use std::path::PathBuf;
 
@@ -11,15 +11,22 @@ use crate::output::print;
 use crate::talk::Talk;
 use crate::training_progress::TrainingProgress;
 
-/// Train one model from a settings file
+/// Train one model from a settings file, or go on from a model with the genres of a folder
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   genrescope train experiments/default-model/settings.toml --out runs/default
   genrescope train settings.toml --set train.epochs=20 --set seed=7 --out runs/seven
-  genrescope train settings.toml --out runs/default --resume   # go on after a kill")]
+  genrescope train settings.toml --out runs/default --resume   # go on after a kill
+  genrescope train --from default music/ --out runs/mine       # folders of audio named by genre
+  genrescope train --from default music/ --set train.freeze=[\"block1\"] --out runs/mine")]
 pub(crate) struct Args {
-    /// Data, network, optimiser, variations and folds; every key has a documented default
-    settings: PathBuf,
+    /// Data, network, optimiser, variations and folds; every key has a documented default. With --from: a folder of
+    /// audio named by genre
+    #[arg(value_name = "SETTINGS.toml|DIR")]
+    input: PathBuf,
+    /// Start from the weights of this model file, or of `default`; a head for other genres is made anew
+    #[arg(long, value_name = "MODEL")]
+    from: Option<PathBuf>,
     /// Folder for model.safetensors, history.csv, checkpoints and the effective settings
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -35,7 +42,10 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Ending> {
-    let settings = Settings::read(&args.settings, &args.set)?;
+    let settings = match &args.from {
+        Some(model) => Settings::fine_tuning(model, &args.input, &args.set)?,
+        None => Settings::read(&args.input, &args.set)?,
+    };
     let options = TrainOptions {
         out: Some(args.out.clone()),
         resume: if args.resume { Resume::Continue } else { Resume::Afresh },
@@ -44,6 +54,6 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Ending> {
     };
     let mut progress = TrainingProgress::new(talk);
     train::train(&settings, &options, &mut |event| progress.show(&event))
-        .with_context(|| format!("training from {}", args.settings.display()))?;
+        .with_context(|| format!("training from {}", args.input.display()))?;
     print(&format!("{}\n", args.out.join("model.safetensors").display()))
 }

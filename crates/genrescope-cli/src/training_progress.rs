@@ -9,8 +9,53 @@ use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
 use crate::talk::Talk;
 
+/// Folds of experiments: done, and left.
+#[derive(Default)]
+pub(crate) struct Work {
+    /// Whether one fold of each experiment is all that is done.
+    pub(crate) one_fold: bool,
+    experiment: usize,
+    experiments: usize,
+    fold: usize,
+    folds: usize,
+    begun: Option<Instant>,
+    /// Time of the folds that were trained.
+    spent: Duration,
+    trained: u32,
+}
+
+impl Work {
+    pub(crate) fn begin_experiment(&mut self, number: usize, count: usize) {
+        (self.experiment, self.experiments) = (number, count);
+    }
+
+    pub(crate) fn begin_fold(&mut self, number: usize, folds: usize) {
+        (self.fold, self.folds) = (number, folds);
+        self.begun = Some(Instant::now());
+    }
+
+    /// A fold that was done before takes no time and tells none.
+    pub(crate) fn end_fold(&mut self, before: bool) {
+        if let Some(begun) = self.begun.take().filter(|_| !before) {
+            self.spent += begun.elapsed();
+            self.trained += 1;
+        }
+    }
+
+    /// How long the rest takes, if its folds are like those so far.
+    pub(crate) fn left(&self) -> Option<HumanDuration> {
+        let (of_each, of_this) =
+            if self.one_fold { (1, 0) } else { (self.folds, self.folds.saturating_sub(self.fold)) };
+        let folds = of_this + of_each * self.experiments.saturating_sub(self.experiment);
+        let each = self.spent.checked_div(self.trained)?;
+        Some(HumanDuration(Duration::from_secs((each * u32::try_from(folds).ok()?).as_secs())))
+    }
+}
+
 /// Shows the events of training runs.
 pub(crate) struct TrainingProgress {
+    /// What there is to do in all, for commands that train more than once.
+    pub(crate) work: Work,
     quiet: bool,
     bar: ProgressBar,
     /// When the run began, and after which epoch.
@@ -29,7 +74,7 @@ impl TrainingProgress {
         let style = ProgressStyle::with_template("{prefix} [{bar:24}] {pos}/{len} {msg}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
         let now = Instant::now();
-        Self { quiet, bar, begun: (now, 0), epoch_begun: now, samples: 0 }
+        Self { work: Work::default(), quiet, bar, begun: (now, 0), epoch_begun: now, samples: 0 }
     }
 
     pub(crate) fn show(&mut self, event: &Progress) {

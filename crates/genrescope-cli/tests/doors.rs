@@ -12,6 +12,7 @@ fn every_help_ends_with_examples() {
     let commands = [
         "classify",
         "features",
+        "report",
         "dataset",
         "train",
         "evaluate",
@@ -55,14 +56,14 @@ fn models_lists_every_network_with_its_size_and_input() {
 }
 
 #[test]
-fn training_a_network_that_reads_features_ends_in_an_error_that_names_it() {
+fn training_a_network_without_its_features_ends_in_an_error_that_names_it() {
     let stage = Stage::new();
     let settings = "[data]\nname = \"x\"\npath = \"nowhere\"\n[model]\nnetwork = \"mlfi-vision-c\"\n";
     std::fs::write(stage.path("settings.toml"), settings).unwrap();
     for command in ["train", "evaluate"] {
         let (stdout, stderr, code) = ran(&mut stage.genrescope(&[command, "settings.toml", "--out", "run"]));
         assert!(stdout.is_empty() && code != 0 && code != 101, "{code} {stdout}");
-        assert!(stderr.contains("mlfi-vision-c") && stderr.contains("55 audio features"), "{stderr}");
+        assert!(stderr.contains("mlfi-vision-c") && stderr.contains("[model.features]"), "{stderr}");
     }
 }
 
@@ -161,4 +162,47 @@ fn a_closed_stderr_does_not_end_the_work() {
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8(output.stdout).unwrap().ends_with("song.wav\n"));
+}
+
+#[test]
+fn inspect_shows_and_draws_any_network_of_the_zoo() {
+    let stage = Stage::new();
+    let (text, _, code) =
+        ran(&mut stage.genrescope(&["inspect", "mlfi-audio-b4", "--frames", "38", "--features", "46"]));
+    assert_eq!(code, 0);
+    assert!(text.contains("38x128x1") && text.contains("═▶vision_to_audio"), "{text}");
+    for picture in ["network.svg", "network.png"] {
+        let (stdout, _, code) = ran(&mut stage.genrescope(&["inspect", "bbnn", "--picture", picture]));
+        assert!(code == 0 && stdout.is_empty() && stage.path(picture).exists(), "{picture}");
+    }
+    let svg = std::fs::read_to_string(stage.path("network.svg")).unwrap();
+    assert!(svg.contains("broadcast3") && svg.contains("161x128x416"));
+    let (_, stderr, code) = ran(&mut stage.genrescope(&["inspect", "bbnn", "--picture", "network.gif"]));
+    assert!(code == 2 && stderr.contains(".svg or .png"), "{stderr}");
+    let (_, stderr, code) = ran(&mut stage.genrescope(&["inspect", "bbnn", "--filters", "x.svg"]));
+    assert!(code == 2 && stderr.contains("without weights"), "{stderr}");
+    let (_, stderr, code) = ran(&mut stage.genrescope(&["inspect", "--filters", "x.svg"]));
+    assert!(code == 2 && stderr.contains("v-kernel"), "{stderr}");
+    let (layers, _, _) = ran(&mut stage.genrescope(&["inspect", "model.safetensors", "--layers"]));
+    assert!(layers.contains("scores") && layers.contains("dense (3)"), "{layers}");
+}
+
+#[test]
+fn a_report_of_nothing_says_what_it_looks_for() {
+    let stage = Stage::new();
+    std::fs::create_dir(stage.path("empty")).unwrap();
+    let (stdout, stderr, code) = ran(&mut stage.genrescope(&["report", "empty"]));
+    assert!(code == 2 && stdout.is_empty() && stderr.contains("result.json"), "{stderr}");
+    assert!(!stage.path("empty/report.html").exists());
+}
+
+#[cfg(not(feature = "baselines"))]
+#[test]
+fn a_baseline_names_the_feature_that_it_needs() {
+    let stage = Stage::new();
+    let settings = "[data]\nname = \"x\"\npath = \"nowhere\"\n[model]\nnetwork = \"crnn\"\n";
+    std::fs::write(stage.path("settings.toml"), settings).unwrap();
+    let (_, stderr, code) =
+        ran(&mut stage.genrescope(&["evaluate", "settings.toml", "--baseline", "svm", "--out", "run"]));
+    assert!(code == 2 && stderr.contains("--features baselines"), "{stderr}");
 }

@@ -4,6 +4,12 @@ use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use serde::{Deserialize, Serialize};
 
+mod calibration;
+mod classes;
+
+pub use calibration::{BINS, Bin, Calibration, calibration};
+pub use classes::{ClassFigures, ConfusedPair};
+
 /// Least probability that [`log_loss`] believes in, so that one certain mistake stays finite.
 const LEAST_PROBABILITY: f32 = 1e-7;
 

@@ -3,13 +3,16 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use genrescope::ErrorKind;
-use genrescope::dataset::Dataset;
-use genrescope::evaluate::{EvaluateOptions, Event, Readings, ResultFile, evaluate};
+use genrescope::dataset::{Dataset, Extraction, Source};
+use genrescope::evaluate::{
+    Classifier, EvaluateOptions, Event, Judge, Learner, Part, Readings, ResultFile, VectorSource, evaluate,
+};
 use genrescope::features::FrontEnd;
 use genrescope::model::Model;
-use genrescope::train::{Progress, Settings};
+use genrescope::train::{Experiment, Progress, Settings};
 
 const BANDS: usize = 16;
 const FRAMES: usize = 40;
@@ -62,16 +65,31 @@ fn settings(data: &Path, more: &[&str]) -> Settings {
 }
 
 fn options(out: PathBuf) -> EvaluateOptions {
-    EvaluateOptions { out, commit: "abc".into(), fold: None, readings: None, other_results: vec![] }
+    EvaluateOptions {
+        out,
+        commit: "abc".into(),
+        part: Part::All,
+        learner: Learner::Network,
+        readings: None,
+        other_results: vec![],
+    }
+}
+
+fn only(settings: &Settings) -> [Experiment; 1] {
+    [Experiment { name: String::new(), settings: settings.clone() }]
 }
 
 /// The result, and how many trainings it took.
 fn counted(settings: &Settings, options: &EvaluateOptions) -> (Option<ResultFile>, usize) {
     let mut trainings = 0;
-    let result = evaluate(settings, options, &mut |event| {
+    let results = evaluate(&only(settings), options, &mut |event| {
         trainings += usize::from(matches!(event, Event::Training(Progress::Begin { .. })));
     });
-    (result.unwrap(), trainings)
+    (results.unwrap().pop(), trainings)
+}
+
+fn refused(settings: &Settings, options: &EvaluateOptions) -> ErrorKind {
+    evaluate(&only(settings), options, &mut |_| ()).unwrap_err().kind()
 }
 
 #[test]
@@ -80,7 +98,7 @@ fn cross_validation_goes_on_where_it_stopped_and_measures_each_track_once() {
     let settings =
         settings(&data, &["folds.protocol=cross_validation", "folds.k=3", "folds.learn=train+valid"]);
     let options = options(folder("cv"));
-    let one = EvaluateOptions { fold: Some(2), ..options.clone() };
+    let one = EvaluateOptions { part: Part::Fold(2), ..options.clone() };
     assert_eq!(counted(&settings, &one), (None, 1));
     let (result, trainings) = counted(&settings, &options);
     let result = result.unwrap();
@@ -88,7 +106,7 @@ fn cross_validation_goes_on_where_it_stopped_and_measures_each_track_once() {
     assert_eq!(result.pooled.tracks, 36);
     assert_eq!(result.folds.iter().map(|fold| fold.train_tracks + fold.tracks).collect::<Vec<_>>(), [36; 3]);
     assert!(result.pooled.accuracy_percent >= 90.0, "{result:?}");
-    assert_eq!((result.commit.as_str(), result.protocol.as_str()), ("abc", "cross_validation"));
+    assert_eq!((result.protocol.as_str(), result.leak.as_deref()), ("cross_validation", None));
     assert_eq!(counted(&settings, &options), (Some(result.clone()), 0));
     assert_eq!(ResultFile::read(&options.out.join("result.json")).unwrap(), result);
 }
@@ -97,10 +115,10 @@ fn cross_validation_goes_on_where_it_stopped_and_measures_each_track_once() {
 fn folds_of_other_settings_are_refused() {
     let data = made_up("other-data");
     let changes = ["folds.protocol=groups", "folds.k=2", "train.epochs=1"];
-    let options = EvaluateOptions { fold: Some(1), ..options(folder("other")) };
+    let options = EvaluateOptions { part: Part::Fold(1), ..options(folder("other")) };
     counted(&settings(&data, &changes), &options);
     let other = settings(&data, &[&changes[..], &["seed=2"]].concat());
-    assert_eq!(evaluate(&other, &options, &mut |_| ()).unwrap_err().kind(), ErrorKind::BadSettings);
+    assert_eq!(refused(&other, &options), ErrorKind::BadSettings);
 }
 
 #[test]
@@ -109,7 +127,7 @@ fn a_test_part_is_read_only_on_record_and_the_model_says_what_it_reached() {
     let settings = settings(&data, &["train.epochs=2", "train.keep=best_loss"]);
     let out = folder("test");
     let unrecorded = options(out.clone());
-    assert_eq!(evaluate(&settings, &unrecorded, &mut |_| ()).unwrap_err().kind(), ErrorKind::BadSettings);
+    assert_eq!(refused(&settings, &unrecorded), ErrorKind::BadSettings);
     let path = out.join("readings.csv");
     let readings = Readings { path: path.clone(), date: "2026-01-02".into(), what: "a, tried".into() };
     let recorded = EvaluateOptions { readings: Some(readings), ..unrecorded };
@@ -148,7 +166,108 @@ fn a_manifest_that_is_wrong_is_refused() {
     let data = folder("bad-manifest");
     for rows in ["a,b\n1,2\n", "clip,path\nx,x.npy\nx,y.npy\n", "clip,path,db_step\nx,x.npy,loud\n"] {
         fs::write(data.join("tracks.csv"), rows).unwrap();
-        let error = genrescope::dataset::gtzan::read(&data, &FrontEnd::gtzan_mel()).unwrap_err();
+        let source = Source { path: &data, manifest: None, group: None };
+        let whole = Extraction::whole(&FrontEnd::gtzan_mel());
+        let error = genrescope::dataset::gtzan::read(&source, &whole).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::BadManifest, "{rows:?}");
     }
+}
+
+/// Scores by how near a row is to the mean of each genre; counts its learning.
+#[derive(Debug, Default)]
+struct Nearest(std::sync::Mutex<Vec<usize>>);
+
+impl Classifier for Nearest {
+    fn name(&self) -> &str {
+        "nearest mean"
+    }
+
+    fn fit(&self, rows: &[Vec<f64>], genres: &[usize], count: usize) -> genrescope::Result<Judge> {
+        self.0.lock().unwrap().push(rows.len());
+        let mean = |genre: usize| -> Vec<f64> {
+            let own: Vec<&Vec<f64>> =
+                rows.iter().zip(genres).filter(|(_, g)| **g == genre).map(|pair| pair.0).collect();
+            (0..rows[0].len())
+                .map(|c| own.iter().map(|row| row[c]).sum::<f64>() / own.len().max(1) as f64)
+                .collect()
+        };
+        let present = |genre: &usize| genres.contains(genre);
+        let means: Vec<Option<Vec<f64>>> =
+            (0..count).map(|genre| present(&genre).then(|| mean(genre))).collect();
+        Ok(Box::new(move |row| {
+            let near = |mean: &Option<Vec<f64>>| {
+                let far: f64 = mean.as_ref()?.iter().zip(row).map(|(a, b)| (a - b).powi(2)).sum();
+                Some((1.0 / (far + 1e-6)) as f32)
+            };
+            let near: Vec<f32> = means.iter().map(|mean| near(mean).unwrap_or(0.0)).collect();
+            let sum: f32 = near.iter().sum();
+            near.into_iter().map(|share| share / sum).collect()
+        }))
+    }
+}
+
+#[test]
+fn a_classifier_of_features_goes_through_the_protocols_of_networks() {
+    let data = made_up("vectors-data");
+    let nearest = Arc::new(Nearest::default());
+    let learner = Learner::Vectors { classifier: nearest.clone(), source: VectorSource::Segments };
+    let settings = settings(&data, &["folds.protocol=cross_validation", "folds.k=3", "model.patch_frames=8"]);
+    let options = EvaluateOptions { learner, ..options(folder("vectors")) };
+    let result = counted(&settings, &options).0.unwrap();
+    assert!(result.pooled.accuracy_percent >= 90.0, "{result:?}");
+    assert_eq!((result.pooled.tracks, result.network.as_str()), (36, "nearest mean, mel46 of segments"));
+    assert_eq!(result.segments.as_ref().unwrap().tracks, 5 * 36);
+    // Five segments of eight frames a track, of the tracks learned from alone; and what is done is not done again.
+    let learned: Vec<usize> = result.folds.iter().map(|fold| 5 * fold.train_tracks).collect();
+    assert_eq!(*nearest.0.lock().unwrap(), learned);
+    assert_eq!(counted(&settings, &options).0.unwrap(), result);
+    assert_eq!(nearest.0.lock().unwrap().len(), 3);
+}
+
+#[test]
+fn a_classifier_measures_segments_one_by_one_in_their_protocol() {
+    let data = made_up("vector-segments-data");
+    let learner =
+        Learner::Vectors { classifier: Arc::new(Nearest::default()), source: VectorSource::Segments };
+    let settings = settings(&data, &["folds.protocol=segment", "folds.k=4", "model.patch_frames=8"]);
+    let options = EvaluateOptions { learner, ..options(folder("vector-segments")) };
+    let result = counted(&settings, &options).0.unwrap();
+    assert_eq!((result.pooled.tracks, result.segments.as_ref().unwrap().tracks), (60, 300));
+    let learner = Learner::Vectors {
+        classifier: Arc::new(Nearest::default()),
+        source: VectorSource::Table("x.csv".into()),
+    };
+    let table = EvaluateOptions { learner, ..options };
+    assert_eq!(refused(&settings, &table), ErrorKind::BadSettings);
+}
+
+#[test]
+fn a_table_of_clips_is_read_by_their_names_and_a_wrong_one_is_refused() {
+    let data = made_up("table-data");
+    let settings = settings(&data, &["folds.protocol=cross_validation", "folds.k=3"]);
+    let columns = genrescope::features::FeatureSet::Gtzan55.columns();
+    let mut csv =
+        format!("filename,{}\n", columns.iter().map(|c| c.name.clone()).collect::<Vec<_>>().join(","));
+    // Clip 0 has no row: it is neither learned from nor measured.
+    for t in 1..60 {
+        let values: Vec<String> =
+            (0..55).map(|c| format!("{}", (t % 2) as f64 + 0.01 * ((t * c) % 7) as f64)).collect();
+        csv += &format!("c{t}.wav,{}\n", values.join(","));
+    }
+    let path = data.join("table.csv");
+    fs::write(&path, csv).unwrap();
+    let evaluated = |name: &str| {
+        let source = VectorSource::Table(path.clone());
+        let learner = Learner::Vectors { classifier: Arc::new(Nearest::default()), source };
+        let options = EvaluateOptions { learner, ..options(folder(name)) };
+        evaluate(&only(&settings), &options, &mut |_| ())
+    };
+    let result = evaluated("table").unwrap().remove(0);
+    assert_eq!((result.pooled.tracks, result.pooled.accuracy_percent), (35, 100.0));
+    fs::write(&path, "filename,tempo\nc1.wav,120\n").unwrap();
+    let error = evaluated("wrong-table").unwrap_err();
+    assert!(
+        error.kind() == ErrorKind::BadManifest && error.to_string().contains("chroma_stft_mean"),
+        "{error}"
+    );
 }

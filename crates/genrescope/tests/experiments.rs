@@ -8,7 +8,7 @@ use genrescope::ErrorKind;
 use genrescope::dataset::Dataset;
 use genrescope::features::FrontEnd;
 use genrescope::model::zoo;
-use genrescope::train::Settings;
+use genrescope::train::Experiment;
 
 #[test]
 fn the_settings_of_every_experiment_can_be_read_and_name_a_network() {
@@ -17,9 +17,10 @@ fn the_settings_of_every_experiment_can_be_read_and_name_a_network() {
     for entry in fs::read_dir(experiments).unwrap() {
         let path = entry.unwrap().path().join("settings.toml");
         if path.exists() {
-            let settings = Settings::read(&path, &[]).unwrap();
-            zoo::architecture(&settings.model.network).unwrap();
-            count += 1;
+            for experiment in Experiment::read_all(&path, &[]).unwrap() {
+                zoo::architecture(&experiment.settings.model.network).unwrap();
+                count += 1;
+            }
         }
     }
     assert!(count > 0);

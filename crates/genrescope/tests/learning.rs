@@ -24,7 +24,10 @@ fn made_up(tracks: usize) -> Dataset {
             artist_fold: None,
             filtered_split: None,
             near_duplicate_of: None,
+            audio: None,
             spectrogram: Spectrogram { bands: BANDS, db: (0..40 * BANDS).map(level).collect() },
+            vectors: vec![],
+            transposed: vec![],
         }
     };
     Dataset {
@@ -195,6 +198,60 @@ fn nothing_about_a_model_depends_on_its_test_tracks() {
     let after = train(&dataset);
     assert_eq!(before.header, after.header);
     assert!(weights(&before) == weights(&after));
+}
+
+#[test]
+fn training_goes_on_from_a_model_with_other_genres_and_frozen_layers() {
+    let mut dataset = made_up(12);
+    let first = run(&dataset, &parts(0..12, 0..0), &settings(&["train.epochs=1"]), &TrainOptions::default());
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("start.safetensors");
+    first.model.save(&path).unwrap();
+    dataset.genres.push("middle".into());
+    dataset.tracks[5].genre = 2;
+    let from = format!("train.from={:?}", path.display().to_string());
+    let fine =
+        [&from, "train.epochs=1", "train.freeze=[\"stem\", \"block1\"]", "model.normalisation=pretrained"];
+    let second = run(&dataset, &parts(0..12, 0..0), &settings(&fine), &TrainOptions::default());
+    assert_eq!(second.model.header.normalisation, first.model.header.normalisation);
+    let old = first.model.network().parameters();
+    for new in second.model.network().parameters() {
+        let old = old.iter().find(|old| old.name == new.name).unwrap();
+        let (frozen, head) =
+            (new.name.starts_with("stem") || new.name.starts_with("block1"), new.name.starts_with("scores"));
+        assert_eq!(old.shape != new.shape, head, "{}", new.name);
+        // A bias before a batch norm has no gradient.
+        assert!(old.data == new.data || !frozen, "{}", new.name);
+        assert!(old.data != new.data || frozen || new.shape.len() == 1, "{}", new.name);
+    }
+    // As far from the start as one epoch brings it, not as far as fresh weights are.
+    let weight = |model: &Model| {
+        model.network().parameters().iter().find(|p| p.name.starts_with("block2.conv1")).unwrap().data.clone()
+    };
+    let (old, new) = (weight(&first.model), weight(&second.model));
+    let moved: f32 = old.iter().zip(&new).map(|(a, b)| (a - b).powi(2)).sum();
+    let size: f32 = old.iter().map(|a| a * a).sum();
+    assert!(moved < 0.5 * size, "{moved} of {size}");
+}
+
+#[test]
+fn a_start_that_does_not_fit_is_refused() {
+    let dataset = made_up(8);
+    let first = run(&dataset, &parts(0..8, 0..0), &settings(&["train.epochs=1"]), &TrainOptions::default());
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("misfit.safetensors");
+    first.model.save(&path).unwrap();
+    let from = format!("train.from={:?}", path.display().to_string());
+    let cases = [
+        ("model.network=crnn", "is a residual"),
+        ("model.patch_frames=20", "front end or patch"),
+        ("train.freeze=[\"gru\"]", "stem.conv1"),
+    ];
+    for (change, expected) in cases {
+        let settings = settings(&[&from, "train.epochs=1", change, "augment.crop_frames=[16, 24]"]);
+        let parts = parts(0..8, 0..0);
+        let assignment = Assignment { dataset: &dataset, parts: &parts, settings: &settings };
+        let error = train_on(&assignment, &TrainOptions::default(), &mut |_| ()).err().unwrap();
+        assert!(error.to_string().contains(expected), "{error}");
+    }
 }
 
 #[test]

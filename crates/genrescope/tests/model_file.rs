@@ -55,8 +55,10 @@ fn a_saved_model_comes_back_with_the_same_hash_header_and_scores() {
         let copy = Model::from_bytes(&bytes_of(&model)).unwrap();
         let patch: Vec<f32> = (0..40 * 32).map(|i| -((i * 7919) % 60) as f32).collect();
         assert_eq!((copy.hash(), &copy.header), (model.hash(), &model.header), "{network}");
-        let scores = copy.scores(&[patch.clone(), patch.iter().map(|x| x / 2.0).collect()]).unwrap();
-        assert_all_close(&scores[0], &model.scores(&[patch]).unwrap()[0], 1e-6, 0.0);
+        let scores = copy
+            .scores(&[patch.clone().into(), patch.iter().map(|x| x / 2.0).collect::<Vec<_>>().into()])
+            .unwrap();
+        assert_all_close(&scores[0], &model.scores(&[patch.into()]).unwrap()[0], 1e-6, 0.0);
         assert!((scores[1].iter().sum::<f32>() - 1.0).abs() < 1e-5, "{network}");
     }
 }

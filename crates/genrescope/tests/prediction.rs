@@ -40,7 +40,7 @@ fn by_hand(model: &Model, samples: Vec<f32>) -> Vec<f32> {
     let mut mean = vec![0.0; model.header.genres.len()];
     for start in &starts {
         let db = patch_db(&mel.power[start * bands..(start + patch) * bands], front_end, None);
-        let scores = model.scores(&[db]).unwrap().remove(0);
+        let scores = model.scores(&[db.into()]).unwrap().remove(0);
         mean.iter_mut().zip(scores).for_each(|(mean, score)| *mean += score / starts.len() as f32);
     }
     mean
@@ -199,7 +199,7 @@ fn a_clip_reference_needs_the_whole_clip_and_gets_it() {
         mel_spectrogram(&Waveform { samples: loud_end.clone(), sample_rate_hz: RATE_HZ }, front_end).unwrap();
     let maximum = mel.power.iter().copied().reduce(f32::max);
     let first = patch_db(&mel.power[..40 * 32], front_end, maximum);
-    let expected = model.scores(&[first]).unwrap().remove(0);
+    let expected = model.scores(&[first.into()]).unwrap().remove(0);
     let cell = &judged(&model, &loud_end).cells[0];
     assert_all_close(&cell.scores, &expected, 1e-5, 0.0);
 }

@@ -25,6 +25,7 @@ mod track;
 mod waveform;
 
 pub use files::{EXTENSIONS, audio_files};
+pub(crate) use resample::resample;
 pub use stream::AudioStream;
 pub use waveform::Waveform;
 

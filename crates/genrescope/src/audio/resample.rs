@@ -27,6 +27,18 @@ struct Blocks {
     delay: usize,
 }
 
+/// A whole signal at another rate: `[n]` → `[round(n · to / from)]`.
+///
+/// # Errors
+/// [`ErrorKind::BadSettings`] when the rates make no resampler.
+pub(crate) fn resample(samples: &[f32], from_hz: u32, to_hz: u32) -> Result<Vec<f32>> {
+    let mut resampler = Resampler::new(from_hz, to_hz)?;
+    let mut out = Vec::new();
+    resampler.push(samples, &mut out);
+    resampler.finish(&mut out);
+    Ok(out)
+}
+
 impl Resampler {
     /// # Errors
     /// [`ErrorKind::BadSettings`] when the rates make no resampler.

@@ -4,12 +4,18 @@ use rand::{Rng, RngExt};
 use rand_distr::{Beta, Distribution};
 use serde::{Deserialize, Serialize};
 
+use super::transpose::Transposing;
 use crate::{Error, ErrorKind, Result};
 
 /// How patches are varied while learning. Zero switches a variation off.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Augment {
+    /// Keys in which every patch is learned from, semitones up: a list, or `C`, the recordings as they are, or `C_ps`,
+    /// those and the same a semitone higher (source 2). What is measured is never shifted.
+    pub transpose: Keys,
+    /// What is shifted for that.
+    pub transposing: Transposing,
     /// Shortest and longest crop, frames, one length a batch; none = always a full patch. For any-length networks.
     pub crop_frames: Option<[usize; 2]>,
     /// Probability that a batch has full patches although `crop_frames` is set.
@@ -38,9 +44,40 @@ pub struct Augment {
     pub label_smoothing: f32,
 }
 
+/// The keys in which patches are learned from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Keys {
+    /// A set of source 2.
+    Named(KeySet),
+    /// Semitones up.
+    Listed(Vec<f64>),
+}
+
+/// The sets of source 2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum KeySet {
+    /// The recordings as they are.
+    C,
+    /// Those, and all of them a semitone higher.
+    #[serde(rename = "C_ps")]
+    CPs,
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self::Named(KeySet::C)
+    }
+}
+
+/// Farthest key, semitones: two octaves.
+const FARTHEST_SEMITONES: f64 = 24.0;
+
 impl Default for Augment {
     fn default() -> Self {
         Self {
+            transpose: Keys::default(),
+            transposing: Transposing::default(),
             crop_frames: None,
             full_patch_probability: 0.5,
             band_shift: 3,
@@ -85,7 +122,12 @@ impl Augment {
             f64::from(self.label_smoothing),
             f64::from(self.gain),
         ];
+        let keys = self.semitones();
         let checks = [
+            (
+                !keys.is_empty() && keys.iter().all(|key| key.abs() <= FARTHEST_SEMITONES),
+                "transpose must be \"C\", \"C_ps\" or a list of semitones from -24 to 24",
+            ),
             (crops, "crop_frames must be [shortest, longest] with 1 <= shortest <= longest"),
             (
                 shares.iter().all(|share| (0.0..=1.0).contains(share)),
@@ -97,6 +139,15 @@ impl Augment {
         match checks.iter().find(|(fine, _)| !fine) {
             Some((_, what)) => Err(Error::new(ErrorKind::BadSettings, format!("augment: {what}"))),
             None => Ok(()),
+        }
+    }
+
+    /// The keys in which every patch is learned from, semitones up.
+    pub fn semitones(&self) -> &[f64] {
+        match &self.transpose {
+            Keys::Named(KeySet::C) => &[0.0],
+            Keys::Named(KeySet::CPs) => &[0.0, 1.0],
+            Keys::Listed(semitones) => semitones,
         }
     }
 
@@ -127,6 +178,9 @@ impl Augment {
 
     /// Gain and offset of a normalised patch.
     pub fn vary_level(&self, patch: &mut [f32], rng: &mut impl Rng) {
+        if self.gain == 0.0 && self.offset == 0.0 {
+            return;
+        }
         let gain = 1.0 + self.gain * rng.random_range(-1.0f32..=1.0);
         let offset = self.offset * rng.random_range(-1.0f32..=1.0);
         patch.iter_mut().for_each(|level| *level = *level * gain + offset);
@@ -135,6 +189,9 @@ impl Augment {
     /// Masks of a normalised patch `[frames, bands]`.
     pub fn mask(&self, patch: &mut [f32], bands: usize, full_frames: usize, rng: &mut impl Rng) {
         let frames = patch.len() / bands;
+        if self.band_masks + self.frame_masks == 0 {
+            return;
+        }
         let mean = patch.iter().sum::<f32>() / patch.len() as f32;
         for _ in 0..self.band_masks {
             let [from, to] = draw_span(bands, self.band_mask_width, rng);
@@ -176,6 +233,9 @@ fn draw_span(length: usize, widest: usize, rng: &mut impl Rng) -> [usize; 2] {
 /// Moves every frame up by `shift` bands (down when negative); bands that come free get `floor`.
 pub fn shift_bands(patch: &mut [f32], bands: usize, shift: i64, floor: f32) {
     let by = (shift.unsigned_abs() as usize).min(bands);
+    if by == 0 {
+        return;
+    }
     for frame in patch.chunks_exact_mut(bands) {
         if shift > 0 {
             frame.copy_within(..bands - by, by);
@@ -189,7 +249,10 @@ pub fn shift_bands(patch: &mut [f32], bands: usize, shift: i64, floor: f32) {
 
 /// Fills all but the lowest `left` bands with `floor`.
 pub fn limit_bands(patch: &mut [f32], bands: usize, left: usize, floor: f32) {
-    patch.chunks_exact_mut(bands).for_each(|frame| frame[left.min(bands)..].fill(floor));
+    if left >= bands {
+        return;
+    }
+    patch.chunks_exact_mut(bands).for_each(|frame| frame[left..].fill(floor));
 }
 
 /// `share * own + (1 - share) * other`, in place.

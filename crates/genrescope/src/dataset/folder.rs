@@ -6,30 +6,27 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::manifest::{self, Row};
-use super::{Dataset, Skipped, Spectrogram, Track};
+use super::{AudioSpan, Dataset, Extraction, Skipped, Source, Track};
 use crate::audio::{Waveform, audio_files};
-use crate::features::{FrontEnd, mel_spectrogram};
 use crate::{Error, ErrorKind, Result};
 
-/// Least power that is told from silence; as of a network's patches (-300 dB).
-const LEAST_POWER: f32 = 1e-30;
-
-/// Reads every audio file below `folder/<genre>/`; genres are the sorted names of the folders.
+/// Reads every audio file below `<genre>/` of the source's folder; genres are the sorted names of the folders.
 ///
-/// Tracks in one folder below a genre (`<genre>/<artist>/<file>`) share an artist. `manifest` is a `tracks.csv` whose
+/// Tracks in one folder below a genre (`<genre>/<artist>/<file>`) share an artist. The manifest is a `tracks.csv` whose
 /// rows are found by clip name (the file's name without extension) and say artist, splits and near-duplicates; a file
 /// it does not list keeps what its path says.
 ///
 /// # Errors
-/// [`ErrorKind::NotFound`] without `folder`; [`ErrorKind::BadManifest`] when no genre has a readable file. Single
+/// [`ErrorKind::NotFound`] without the folder; [`ErrorKind::BadManifest`] when no genre has a readable file. Single
 /// unreadable files are entries of [`Dataset::skipped`].
-pub fn read(folder: &Path, manifest: Option<&Path>, front_end: &FrontEnd) -> Result<Dataset> {
-    let rows = manifest.map(manifest::read).transpose()?.unwrap_or_default();
+pub fn read(source: &Source, extraction: &Extraction) -> Result<Dataset> {
+    let Source { path: folder, manifest, group } = *source;
+    let rows = manifest.map(|path| manifest::read(path, group)).transpose()?.unwrap_or_default();
     let rows: HashMap<String, Row> = rows.into_iter().map(|row| (row.clip.clone(), row)).collect();
     let (files, unlisted) = named_files(folder)?;
     let genres: BTreeSet<&String> = files.iter().map(|file| &file.genre).collect();
     let genres: Vec<String> = genres.into_iter().cloned().collect();
-    let read_one = |file: &NamedFile| read_track(file, &genres, &rows, front_end);
+    let read_one = |file: &NamedFile| read_track(file, &genres, &rows, extraction);
     let results: Vec<Result<Track>> = files.par_iter().map(read_one).collect();
     let mut dataset = Dataset { genres: genres.clone(), tracks: Vec::new(), skipped: unlisted };
     for (result, file) in results.into_iter().zip(&files) {
@@ -100,12 +97,12 @@ fn read_track(
     file: &NamedFile,
     genres: &[String],
     rows: &HashMap<String, Row>,
-    front_end: &FrontEnd,
+    extraction: &Extraction,
 ) -> Result<Track> {
     let clip = file.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let row = rows.get(&clip);
-    let waveform = Waveform::decode(&file.path, front_end.sample_rate_hz)?;
-    let mel = mel_spectrogram(&waveform, front_end)?;
+    let waveform = Waveform::decode(&file.path, extraction.front_end.sample_rate_hz)?;
+    let ((spectrogram, vectors), transposed) = extraction.of_audio(&waveform)?;
     Ok(Track {
         genre: genres.iter().position(|name| *name == file.genre).unwrap_or_default(),
         artist: row.and_then(|row| row.artist.clone()).or_else(|| file.artist.clone()),
@@ -113,13 +110,13 @@ fn read_track(
         filtered_split: row.and_then(|row| row.filtered_split),
         near_duplicate_of: row.and_then(|row| row.near_duplicate_of.clone()),
         id: if row.is_some() { clip } else { file.id.clone() },
-        spectrogram: Spectrogram { bands: mel.bands, db: relative_db(&mel.power) },
+        audio: Some(AudioSpan {
+            path: file.path.clone(),
+            samples: 0..waveform.samples.len(),
+            segments: extraction.spans(waveform.samples.len()),
+        }),
+        spectrogram,
+        vectors,
+        transposed,
     })
-}
-
-/// dB relative to the loudest cell.
-fn relative_db(power: &[f32]) -> Vec<f32> {
-    let level = |power: f32| 10.0 * power.max(LEAST_POWER).log10();
-    let loudest = level(power.iter().copied().fold(0.0, f32::max));
-    power.iter().map(|&p| level(p) - loudest).collect()
 }

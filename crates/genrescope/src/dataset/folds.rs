@@ -24,7 +24,7 @@ pub struct Partition {
 }
 
 /// The inner validation part of [`artist`] is one of so many folds of the training part.
-const INNER_FOLDS: usize = 5;
+pub const INNER_FOLDS: usize = 5;
 
 /// Group of every track: tracks of one artist and near-duplicates share one. Numbers count from 0 by first appearance.
 pub fn groups(tracks: &[Track]) -> Vec<usize> {
@@ -134,6 +134,119 @@ pub fn grouped_k_fold(dataset: &Dataset, subset: &[usize], k: usize, seed: u64) 
     }
     parts.iter_mut().for_each(|part| part.sort_unstable());
     Ok(parts)
+}
+
+/// Cuts `subset` into `k` random parts with near-equal numbers of every genre; groups are not looked at.
+///
+/// The result depends on the tracks and the seed, not on the order of `subset`.
+///
+/// # Errors
+/// [`ErrorKind::BadSettings`] when there are fewer tracks than parts, or fewer than two parts.
+pub fn stratified_k_fold(
+    dataset: &Dataset,
+    subset: &[usize],
+    k: usize,
+    seed: u64,
+) -> Result<Vec<Vec<usize>>> {
+    if k < 2 || subset.len() < k {
+        let what = format!("{k} folds of {}: at least 2 folds, and one to measure in each", subset.len());
+        return Err(Error::new(ErrorKind::BadSettings, what));
+    }
+    let mut parts = vec![Vec::new(); k];
+    let mut next = 0;
+    for (genre, mut members) in by_genre(dataset, subset).into_iter().enumerate() {
+        members.shuffle(&mut generator(seed, Purpose::Folds, [k as u64, 1 + genre as u64]));
+        for track in members {
+            parts[next % k].push(track);
+            next += 1;
+        }
+    }
+    parts.iter_mut().for_each(|part| part.sort_unstable());
+    Ok(parts)
+}
+
+/// Each of the parts measured once: test = part `k`, validation = the next two, training = the others.
+pub fn rotated(parts: &[Vec<usize>]) -> Vec<Partition> {
+    let part = |number: usize| &parts[number % parts.len()];
+    let partition = |k: usize| {
+        let mut train: Vec<usize> = (k + 3..k + parts.len()).flat_map(part).copied().collect();
+        train.sort_unstable();
+        Partition { train, valid: [&part(k + 1)[..], part(k + 2)].concat(), test: part(k).clone() }
+    };
+    (0..parts.len()).map(partition).collect()
+}
+
+/// Random partitions of the same tracks with the same number of every genre in every part: every track changes places
+/// with another one of its genre, the same one in all partitions.
+pub fn random_twins(dataset: &Dataset, partitions: &[Partition], seed: u64) -> Vec<Partition> {
+    let all: Vec<usize> =
+        partitions.iter().flat_map(|p| [&p.train, &p.valid, &p.test]).flatten().copied().collect();
+    let mut place_of = HashMap::new();
+    for (genre, members) in by_genre(dataset, &all).into_iter().enumerate() {
+        let mut places = members.clone();
+        places.shuffle(&mut generator(seed, Purpose::Folds, [0, 1 + genre as u64]));
+        place_of.extend(members.into_iter().zip(places));
+    }
+    let moved = |part: &[usize]| {
+        let mut part: Vec<usize> = part.iter().map(|t| place_of[t]).collect();
+        part.sort_unstable();
+        part
+    };
+    let twin =
+        |p: &Partition| Partition { train: moved(&p.train), valid: moved(&p.valid), test: moved(&p.test) };
+    partitions.iter().map(twin).collect()
+}
+
+/// The tracks of each genre once, by their ids.
+fn by_genre(dataset: &Dataset, subset: &[usize]) -> Vec<Vec<usize>> {
+    let mut sorted = subset.to_vec();
+    sorted.sort_by(|&a, &b| dataset.tracks[a].id.cmp(&dataset.tracks[b].id));
+    sorted.dedup();
+    let mut genres = vec![Vec::new(); dataset.genres.len()];
+    sorted.into_iter().for_each(|t| genres[dataset.tracks[t].genre].push(t));
+    genres
+}
+
+/// Whether the data set has the published artist-disjoint folds.
+pub fn has_artist_folds(dataset: &Dataset) -> bool {
+    dataset.tracks.iter().any(|track| track.artist_fold.is_some())
+}
+
+/// For those who need groups that somebody stated.
+///
+/// # Errors
+/// [`ErrorKind::BadManifest`] when no two tracks are said to belong together.
+pub fn refuse_without_groups(dataset: &Dataset) -> Result<()> {
+    if dataset.tracks.iter().any(|track| track.artist.is_some()) {
+        return Ok(());
+    }
+    let what = "nothing says which tracks belong together: put them into <genre>/<artist>/<file>, give a \
+                data.manifest with a column artist (or another one, data.group), or use protocol track";
+    Err(Error::new(ErrorKind::BadManifest, what))
+}
+
+/// For parts that must not divide what belongs together.
+///
+/// # Errors
+/// [`ErrorKind::BadSettings`] with the first group that stands in two parts.
+pub fn refuse_crossing(dataset: &Dataset, partition: &Partition) -> Result<()> {
+    let groups = groups(&dataset.tracks);
+    let parts = [("train", &partition.train), ("valid", &partition.valid), ("test", &partition.test)];
+    let mut first: HashMap<usize, (&str, usize)> = HashMap::new();
+    for (name, part) in parts {
+        for &track in part {
+            let &mut (other_name, other) = first.entry(groups[track]).or_insert((name, track));
+            if other_name != name {
+                let [a, b] = [other, track].map(|t| &dataset.tracks[t].id);
+                let what = format!(
+                    "{a} in {other_name} and {b} in {name} belong together (one artist, or near-duplicates); put \
+                     them into one part, or use protocol track or segment, which say that they leak"
+                );
+                return Err(Error::new(ErrorKind::BadSettings, what));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Members of every group of `subset`, by the smallest track id of the group.

@@ -4,9 +4,10 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
+use rayon::prelude::*;
+
 use super::manifest::{self, Row};
-use super::{Dataset, Skipped, Spectrogram, Track};
-use crate::features::FrontEnd;
+use super::{Dataset, Extraction, Skipped, Source, Spectrogram, Track};
 use crate::genres::GTZAN;
 use crate::{Error, ErrorKind, Result};
 
@@ -15,7 +16,7 @@ const MAX_FRAMES: usize = 100_000;
 
 /// Whether `folder` holds a `tracks.csv` that lists spectrograms.
 pub fn is_spectrogram_folder(folder: &Path) -> bool {
-    manifest::read(&folder.join("tracks.csv"))
+    manifest::read(&folder.join("tracks.csv"), None)
         .is_ok_and(|rows| rows.first().is_some_and(|row| row.path.ends_with(".npy")))
 }
 
@@ -24,26 +25,33 @@ pub fn is_spectrogram_folder(folder: &Path) -> bool {
 /// # Errors
 /// [`ErrorKind::BadManifest`] when `tracks.csv` cannot be read. A clip that is missing or damaged is no error but
 /// an entry of [`Dataset::skipped`].
-pub fn read(folder: &Path, front_end: &FrontEnd) -> Result<Dataset> {
-    let rows = manifest::read(&folder.join("tracks.csv"))?;
+pub fn read(source: &Source, extraction: &Extraction) -> Result<Dataset> {
+    let folder = source.path;
+    let rows = manifest::read(&folder.join("tracks.csv"), source.group)?;
     let mut dataset =
         Dataset { genres: GTZAN.map(String::from).to_vec(), tracks: Vec::new(), skipped: Vec::new() };
-    for row in rows {
+    let read_one = |row: Row| {
         let path = folder.join(&row.path);
-        match read_track(&path, row, front_end.mel_bands) {
+        let track = read_track(&path, row, extraction);
+        track.map_err(|error| Skipped { error: error.at(path.display()), path })
+    };
+    let tracks: Vec<Result<Track, Skipped>> = rows.into_par_iter().map(read_one).collect();
+    for track in tracks {
+        match track {
             Ok(track) => dataset.tracks.push(track),
-            Err(error) => dataset.skipped.push(Skipped { error: error.at(path.display()), path }),
+            Err(skipped) => dataset.skipped.push(skipped),
         }
     }
     Ok(dataset)
 }
 
-fn read_track(path: &Path, row: Row, bands: usize) -> Result<Track> {
+fn read_track(path: &Path, row: Row, extraction: &Extraction) -> Result<Track> {
     let genre = GTZAN.iter().position(|&name| name == row.genre);
     let genre = genre.ok_or_else(|| bad(format!("unknown genre {:?}", row.genre)))?;
     let db_step = row.db_step.filter(|step| step.is_finite() && *step > 0.0);
     let db_step = db_step.ok_or_else(|| bad("db_step must be a positive number".into()))?;
-    let spectrogram = read_spectrogram(path, bands, db_step)?;
+    let spectrogram = read_spectrogram(path, extraction.front_end.mel_bands, db_step)?;
+    let (vectors, transposed) = extraction.of_spectrogram(&spectrogram);
     Ok(Track {
         id: row.clip,
         genre,
@@ -51,7 +59,10 @@ fn read_track(path: &Path, row: Row, bands: usize) -> Result<Track> {
         artist_fold: row.artist_fold,
         filtered_split: row.filtered_split,
         near_duplicate_of: row.near_duplicate_of,
+        audio: None,
         spectrogram,
+        vectors,
+        transposed,
     })
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use csv::StringRecord;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, ErrorKind, Result};
@@ -46,13 +47,20 @@ pub struct Row {
     pub near_duplicate_of: Option<String>,
 }
 
-/// All rows of a manifest.
+/// All rows of a manifest; `group` names the column that says what belongs together, instead of `artist`.
 ///
 /// # Errors
 /// [`ErrorKind::NotFound`], [`ErrorKind::Io`], or [`ErrorKind::BadManifest`] with the line that is wrong.
-pub fn read(path: &Path) -> Result<Vec<Row>> {
+pub fn read(path: &Path, group: Option<&str>) -> Result<Vec<Row>> {
     let text = std::fs::read(path).map_err(|e| Error::io(path.display(), e))?;
-    let rows = csv::Reader::from_reader(&text[..]).into_deserialize().collect::<csv::Result<Vec<Row>>>();
+    let mut reader = csv::Reader::from_reader(&text[..]);
+    let headers = reader.headers().map_err(|e| bad(path, &e.to_string()))?.clone();
+    let headers = match group {
+        Some(group) => grouped_by(&headers, group).ok_or_else(|| bad(path, &format!("no column {group}")))?,
+        None => headers,
+    };
+    let row = |record: csv::Result<StringRecord>| record?.deserialize(Some(&headers));
+    let rows = reader.records().map(row).collect::<csv::Result<Vec<Row>>>();
     let rows = rows.map_err(|e| bad(path, &e.to_string()).with_source(e))?;
     let mut clips: Vec<&str> = rows.iter().map(|row| row.clip.as_str()).collect();
     clips.sort_unstable();
@@ -60,6 +68,17 @@ pub fn read(path: &Path) -> Result<Vec<Row>> {
         Some(pair) => Err(bad(path, &format!("clip {} is listed twice", pair[0]))),
         None => Ok(rows),
     }
+}
+
+/// The headers with one column in the place of `artist`.
+fn grouped_by(headers: &StringRecord, group: &str) -> Option<StringRecord> {
+    headers.iter().find(|name| *name == group)?;
+    let renamed = headers.iter().map(|name| match name {
+        name if name == group => "artist",
+        "artist" => "",
+        name => name,
+    });
+    Some(renamed.collect())
 }
 
 fn bad(path: &Path, what: &str) -> Error {

@@ -2,10 +2,12 @@
 //!
 //! Takes a folder of spectrograms (`gtzan-mel`) or of audio files named by genre; gives [`Dataset`]: every readable
 //! track as dB over time, with what is known of its artist, its duplicates and its published splits.
-//! Decides which tracks share a group ([`folds`]), how patches are cut and varied ([`patches`], [`augment`]),
+//! Decides which tracks share a group ([`folds`]), how patches are cut and varied ([`patches`],
+//! [`segments`], [`augment`], [`transpose`]),
 //! and what should be known of the set before ([`check`], [`duplicates`]).
 //! Never trains, never prints; what cannot be read is listed in [`Dataset::skipped`].
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crate::Error;
@@ -15,14 +17,18 @@ pub mod augment;
 pub mod check;
 mod draw;
 pub mod duplicates;
+pub mod fold_file;
 pub mod folder;
 pub mod folds;
 pub mod gtzan;
 pub mod manifest;
 pub mod patches;
+pub mod segments;
 pub mod statistics;
+pub mod transpose;
 
 pub use manifest::Split;
+pub use segments::Extraction;
 
 /// Decibels over time, `[frames, bands]` row-major, band 0 lowest, relative to the loudest cell of the track.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,8 +67,36 @@ pub struct Track {
     pub filtered_split: Option<Split>,
     /// Id of the track that this one nearly repeats.
     pub near_duplicate_of: Option<String>,
+    /// Where its audio lies; none for a stored spectrogram.
+    pub audio: Option<AudioSpan>,
     /// What a network learns from.
     pub spectrogram: Spectrogram,
+    /// The features of each of its segments, in their units; empty where none are wanted.
+    pub vectors: Vec<Vec<f32>>,
+    /// The track in other keys.
+    pub transposed: Vec<Transposed>,
+}
+
+/// Samples of an audio file at the front end's rate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AudioSpan {
+    /// The file.
+    pub path: PathBuf,
+    /// Which of its samples.
+    pub samples: Range<usize>,
+    /// Which of them each segment has, where the track was cut.
+    pub segments: Vec<Range<usize>>,
+}
+
+/// A track in another key.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Transposed {
+    /// How much higher.
+    pub semitones: f64,
+    /// None: the track's own levels, shifted when they are needed.
+    pub spectrogram: Option<Spectrogram>,
+    /// As [`Track::vectors`].
+    pub vectors: Vec<Vec<f32>>,
 }
 
 /// A file that could not be used, and why.
@@ -72,6 +106,17 @@ pub struct Skipped {
     pub path: PathBuf,
     /// What was wrong with it.
     pub error: Error,
+}
+
+/// Where a data set is.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    /// A folder of spectrograms with its `tracks.csv`, or of audio named by genre.
+    pub path: &'a Path,
+    /// Says artists and splits of audio files, by clip name.
+    pub manifest: Option<&'a Path>,
+    /// The manifest's column that says which tracks belong together, instead of `artist`.
+    pub group: Option<&'a str>,
 }
 
 /// Readable tracks, and the names of their genres.
@@ -94,10 +139,19 @@ impl Dataset {
     /// [`crate::ErrorKind::NotFound`] and [`crate::ErrorKind::BadManifest`] when nothing can be read at all;
     /// single unreadable files are listed in [`Dataset::skipped`] instead.
     pub fn read(path: &Path, manifest: Option<&Path>, front_end: &FrontEnd) -> crate::Result<Self> {
-        if gtzan::is_spectrogram_folder(path) {
-            gtzan::read(path, front_end)
+        Self::read_for(&Source { path, manifest, group: None }, &Extraction::whole(front_end))
+    }
+
+    /// As [`Dataset::read`], with features and versions in other keys.
+    ///
+    /// # Errors
+    /// As [`Dataset::read`]; [`crate::ErrorKind::BadSettings`] when spectrograms cannot give what is wanted.
+    pub fn read_for(source: &Source, extraction: &Extraction) -> crate::Result<Self> {
+        if gtzan::is_spectrogram_folder(source.path) {
+            extraction.check_without_audio().map_err(|e| e.at(source.path.display()))?;
+            gtzan::read(source, extraction)
         } else {
-            folder::read(path, manifest, front_end)
+            folder::read(source, extraction)
         }
     }
 
@@ -137,7 +191,10 @@ pub(crate) mod tests {
             artist_fold: None,
             filtered_split: None,
             near_duplicate_of: None,
+            audio: None,
             spectrogram: Spectrogram { bands, db: (0..frames * bands).map(level).collect() },
+            vectors: Vec::new(),
+            transposed: Vec::new(),
         }
     }
 }

@@ -5,12 +5,15 @@
 use rand::seq::SliceRandom;
 use rand::{Rng, RngExt};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::augment::{Augment, limit_bands, mix, shift_bands};
 use super::draw::{Purpose, generator};
-use super::{Dataset, Spectrogram};
-use crate::features::{FrontEnd, Reference, rereference_db};
-use crate::model::Normalisation;
+use super::segments;
+use super::transpose::Transposition;
+use super::{Dataset, Spectrogram, Track};
+use crate::features::{FrontEnd, Reference, rereference_db, resample_frames};
+use crate::model::{FeatureInput, Normalisation, PatchInput};
 
 /// Everything that decides how patches are made of tracks.
 #[derive(Clone, Debug)]
@@ -19,10 +22,16 @@ pub struct Sampling {
     pub front_end: FrontEnd,
     /// What a network sees is `(db - mean) / deviation`.
     pub normalisation: Normalisation,
+    /// What it reads beside the spectrogram; needs [`Places::Segments`].
+    pub features: Option<FeatureInput>,
     /// Variations.
     pub augment: Augment,
     /// Frames of a full patch.
     pub patch_frames: usize,
+    /// Frames that the network sees, interpolated from the patch's; as many as those unless given.
+    pub time_resample: Option<usize>,
+    /// Where patches are cut.
+    pub places: Places,
     /// Random crops of every track an epoch.
     pub crops_per_track: usize,
     /// Patches a batch.
@@ -31,12 +40,27 @@ pub struct Sampling {
     pub seed: u64,
 }
 
+/// Where patches of a track are cut.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Places {
+    /// Anywhere.
+    #[default]
+    Random,
+    /// At its [`segments`], each once an epoch.
+    Segments,
+}
+
 /// One crop of one track in one epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Item {
     track: usize,
     /// Number of the crop within the epoch, not within the batch.
     number: u64,
+    /// Which segment; none = a random place.
+    segment: Option<usize>,
+    /// Index of the key, see [`Augment::semitones`].
+    key: usize,
 }
 
 /// Which crops form a batch, before any is cut.
@@ -56,6 +80,8 @@ pub struct Batch {
     pub genres: usize,
     /// `[samples, frames, bands]`, normalised.
     pub input: Vec<f32>,
+    /// `[samples, columns]`, normalised; empty where the network reads no features.
+    pub features: Vec<f32>,
     /// `[samples, genres]`, rows sum to 1.
     pub targets: Vec<f32>,
 }
@@ -74,11 +100,16 @@ impl Batch {
     }
 }
 
-/// The batches of one epoch: every track `crops_per_track` times in random order. Items that fill no whole batch sit
-/// this epoch out, except when there is no whole batch at all.
-pub fn plan_epoch(sampling: &Sampling, tracks: &[usize], epoch: usize) -> Vec<BatchPlan> {
-    let crops = tracks.iter().flat_map(|&track| std::iter::repeat_n(track, sampling.crops_per_track));
-    let mut items: Vec<Item> = (0..).zip(crops).map(|(number, track)| Item { track, number }).collect();
+/// The batches of one epoch: every segment, or every track `crops_per_track` times, in every key, in random order. Items
+/// that fill no whole batch sit this epoch out, except when there is no whole batch at all.
+pub fn plan_epoch(dataset: &Dataset, sampling: &Sampling, tracks: &[usize], epoch: usize) -> Vec<BatchPlan> {
+    let keys = sampling.augment.semitones().len();
+    let places = tracks.iter().flat_map(|&track| {
+        places(&dataset.tracks[track], sampling).into_iter().map(move |segment| (track, segment))
+    });
+    let items = places.flat_map(|place| (0..keys).map(move |key| (place, key)));
+    let item = |(number, ((track, segment), key))| Item { track, number, segment, key };
+    let mut items: Vec<Item> = (0..).zip(items).map(item).collect();
     items.shuffle(&mut generator(sampling.seed, Purpose::Order, [epoch as u64, 0]));
     let size = sampling.batch_size.clamp(1, items.len().max(1));
     let plan = |(batch, items): (usize, &[Item])| {
@@ -89,20 +120,41 @@ pub fn plan_epoch(sampling: &Sampling, tracks: &[usize], epoch: usize) -> Vec<Ba
     items.chunks_exact(size).enumerate().map(plan).collect()
 }
 
+fn places(track: &Track, sampling: &Sampling) -> Vec<Option<usize>> {
+    match sampling.places {
+        Places::Random => vec![None; sampling.crops_per_track],
+        Places::Segments => {
+            let starts = segments::starts(track.spectrogram.frames(), sampling.patch_frames);
+            (0..starts.len()).map(Some).collect()
+        }
+    }
+}
+
 /// Cuts, varies and mixes the patches of one batch, in parallel.
 pub fn build_batch(dataset: &Dataset, sampling: &Sampling, plan: &BatchPlan) -> Batch {
     let genres = dataset.genres.len();
-    let drawn: Vec<Vec<f32>> =
-        plan.items.par_iter().map(|item| draw_patch(dataset, sampling, plan, item)).collect();
+    let semitones = sampling.augment.semitones();
+    let keys: Vec<Option<Transposition>> = semitones
+        .iter()
+        .map(|&by| (by != 0.0).then(|| Transposition::new(&sampling.front_end, by)))
+        .collect();
+    let draw = |item: &Item| draw_patch(dataset, sampling, &keys, plan, item);
+    let drawn: Vec<PatchInput> = plan.items.par_iter().map(draw).collect();
     let target = |item: &Item| sampling.augment.target(dataset.tracks[item.track].genre, genres);
     let drawn_targets: Vec<Vec<f32>> = plan.items.iter().map(target).collect();
-    let mut batch = Batch { frames: plan.frames, genres, input: Vec::new(), targets: Vec::new() };
-    batch.input.reserve(drawn.iter().map(Vec::len).sum());
+    let mut batch = Batch {
+        frames: sampling.time_resample.unwrap_or(plan.frames),
+        genres,
+        input: Vec::with_capacity(drawn.iter().map(|patch| patch.db.len()).sum()),
+        features: Vec::new(),
+        targets: Vec::new(),
+    };
     for (i, item) in plan.items.iter().enumerate() {
         let partner = (i + 1) % drawn.len();
         let mut rng = generator(sampling.seed, Purpose::Mix, [plan.epoch as u64, item.number]);
         let share = sampling.augment.draw_share(&mut rng);
-        extend_mixed(&mut batch.input, &drawn[i], &drawn[partner], share);
+        extend_mixed(&mut batch.input, &drawn[i].db, &drawn[partner].db, share);
+        extend_mixed(&mut batch.features, &drawn[i].features, &drawn[partner].features, share);
         extend_mixed(&mut batch.targets, &drawn_targets[i], &drawn_targets[partner], share);
     }
     batch
@@ -116,21 +168,71 @@ fn extend_mixed(to: &mut Vec<f32>, own: &[f32], other: &[f32], share: f32) {
     }
 }
 
-/// One crop, referenced to itself, varied and normalised; not yet mixed.
-fn draw_patch(dataset: &Dataset, sampling: &Sampling, plan: &BatchPlan, item: &Item) -> Vec<f32> {
+/// One crop, referenced to itself, varied and normalised, and its features; not yet mixed.
+fn draw_patch(
+    dataset: &Dataset,
+    sampling: &Sampling,
+    keys: &[Option<Transposition>],
+    plan: &BatchPlan,
+    item: &Item,
+) -> PatchInput {
     let mut rng = generator(sampling.seed, Purpose::Crop, [plan.epoch as u64, item.number]);
-    let augment = &sampling.augment;
-    let spectrogram = &dataset.tracks[item.track].spectrogram;
-    let bands = spectrogram.bands;
-    let mut patch = random_crop(spectrogram, plan.frames, &mut rng);
-    rereference_db(&mut patch, &sampling.front_end);
-    let floor = floor_of(&sampling.front_end, &patch);
-    shift_bands(&mut patch, bands, augment.draw_shift(&mut rng), floor);
-    limit_bands(&mut patch, bands, augment.draw_band_limit(bands, &mut rng), floor);
-    sampling.normalisation.apply(&mut patch, bands);
-    augment.vary_level(&mut patch, &mut rng);
-    augment.mask(&mut patch, bands, sampling.patch_frames, &mut rng);
-    patch
+    let (track, augment) = (&dataset.tracks[item.track], &sampling.augment);
+    let bands = track.spectrogram.bands;
+    let key = Key::new(track, &keys[item.key], augment.semitones()[item.key]);
+    let mut db = match item.segment {
+        Some(segment) => {
+            let starts = segments::starts(key.spectrogram.frames(), sampling.patch_frames);
+            key.spectrogram.crop(starts[segment.min(starts.len() - 1)], plan.frames)
+        }
+        None => random_crop(key.spectrogram, plan.frames, &mut rng),
+    };
+    key.transposition.into_iter().for_each(|transposition| transposition.apply(&mut db));
+    rereference_db(&mut db, &sampling.front_end);
+    let floor = floor_of(&sampling.front_end, &db);
+    shift_bands(&mut db, bands, augment.draw_shift(&mut rng), floor);
+    limit_bands(&mut db, bands, augment.draw_band_limit(bands, &mut rng), floor);
+    if let Some(frames) = sampling.time_resample {
+        db = resample_frames(&db, bands, frames);
+    }
+    sampling.normalisation.apply(&mut db, bands);
+    augment.vary_level(&mut db, &mut rng);
+    augment.mask(&mut db, bands, sampling.patch_frames, &mut rng);
+    PatchInput { db, features: features(sampling, key.vectors, item) }
+}
+
+/// The features of the item's segment, normalised.
+fn features(sampling: &Sampling, vectors: &[Vec<f32>], item: &Item) -> Vec<f32> {
+    let (Some(input), Some(segment)) = (&sampling.features, item.segment) else { return Vec::new() };
+    let mut vector = vectors[segment].clone();
+    input.normalisation.apply(&mut vector, input.columns.len());
+    vector
+}
+
+/// A track in the key that it is learned from.
+struct Key<'a> {
+    spectrogram: &'a Spectrogram,
+    vectors: &'a [Vec<f32>],
+    /// What is still to be done to the levels.
+    transposition: Option<&'a Transposition>,
+}
+
+impl<'a> Key<'a> {
+    fn new(track: &'a Track, transposition: &'a Option<Transposition>, semitones: f64) -> Self {
+        let own = Self {
+            spectrogram: &track.spectrogram,
+            vectors: &track.vectors,
+            transposition: transposition.as_ref(),
+        };
+        match track.transposed.iter().find(|other| other.semitones == semitones) {
+            None => own,
+            Some(other) => Self {
+                vectors: &other.vectors,
+                spectrogram: other.spectrogram.as_ref().unwrap_or(own.spectrogram),
+                transposition: own.transposition.filter(|_| other.spectrogram.is_none()),
+            },
+        }
+    }
 }
 
 /// The level of nothing at all: the floor where levels refer to the patch, else the quietest cell.

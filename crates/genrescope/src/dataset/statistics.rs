@@ -40,6 +40,27 @@ pub fn of_all(
     split(&total)
 }
 
+/// Mean and deviation of every feature over the segments of `tracks`; a feature that never changes gets deviation 1.
+///
+/// # Shape
+/// Two vectors `[columns]`, in the columns' units.
+pub fn of_features(dataset: &Dataset, tracks: &[usize]) -> [Vec<f32>; 2] {
+    let vectors = || tracks.iter().flat_map(|&t| &dataset.tracks[t].vectors);
+    let columns = vectors().next().map_or(0, Vec::len);
+    let count = vectors().count().max(1) as f64;
+    let mean_of = |column: usize, from: f64, power: i32| {
+        vectors().map(|vector| (f64::from(vector[column]) - from).powi(power)).sum::<f64>() / count
+    };
+    let means: Vec<f64> = (0..columns).map(|column| mean_of(column, 0.0, 1)).collect();
+    let deviation = |(column, &mean): (usize, &f64)| {
+        let deviation = mean_of(column, mean, 2).sqrt();
+        // Features have any unit: what varies in its last digits alone is a constant.
+        if deviation > 1e-6 * mean.abs() && deviation > 0.0 { deviation as f32 } else { 1.0 }
+    };
+    let deviations = means.iter().enumerate().map(deviation).collect();
+    [means.iter().map(|&mean| mean as f32).collect(), deviations]
+}
+
 fn sums_of(db: &[f32], front_end: &FrontEnd, patch_frames: usize) -> Sums {
     let bands = front_end.mel_bands;
     let cells = (patch_frames * bands).min(db.len()).max(1);
@@ -92,6 +113,18 @@ mod tests {
             (mean[0] + 20.25).abs() < 1e-5 && (deviation[0] - 23.381).abs() < 1e-2,
             "{mean:?} {deviation:?}"
         );
+    }
+
+    #[test]
+    fn features_are_standardised_column_by_column() {
+        let mut dataset = toy(3, 2, 4);
+        dataset.tracks[0].vectors = vec![vec![1.0, 5e6, 7.0], vec![3.0, 5e6, -7.0]];
+        dataset.tracks[1].vectors = vec![vec![5.0, 5e6, 0.0]];
+        dataset.tracks[2].vectors = vec![vec![-99.0, 0.0, 0.0]];
+        let [mean, deviation] = of_features(&dataset, &[0, 1]);
+        assert_eq!(mean, [3.0, 5e6, 0.0]);
+        assert!((deviation[0] - 1.632_993).abs() < 1e-6 && (deviation[2] - 5.715_476).abs() < 1e-6);
+        assert_eq!(deviation[1], 1.0);
     }
 
     #[test]

@@ -1,46 +1,89 @@
 //! How good a way of training is, by a protocol: every fold trained, judged and kept; then one result.
 //!
-//! Takes [`Settings`], gives a [`ResultFile`] and leaves `result.json`. Judges tracks by [`predict`](crate::predict),
-//! so the measured path is the shipped one. Decides what counts as reading a test part and has every such reading
-//! recorded. A run that was killed goes on: folds that are done are not done again.
+//! Takes the [`Experiment`]s of a settings file, gives a [`ResultFile`] of each and leaves `result.json`. Judges tracks
+//! by [`predict`](crate::predict), so the measured path is the shipped one. Decides what counts as reading a test part
+//! and has every such reading recorded. A run that was killed goes on: folds that are done are not done again.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
-use crate::dataset::Dataset;
-use crate::dataset::folds::Partition;
+use crate::dataset::segments::track_id;
+use crate::dataset::{Dataset, Extraction, fold_file, folds};
 use crate::model::Model;
-use crate::train::settings::Protocol;
-use crate::train::{self, Assignment, Progress, Resume, Settings, TrainOptions, parts, write_atomically};
+use crate::train::settings::{Data, Protocol};
+use crate::train::{self, Experiment, Progress, Settings, parts, write_atomically};
 use crate::{Error, ErrorKind, Result};
 
 mod fold;
 mod judge;
+mod measure;
 mod readings;
 mod result;
+pub mod significance;
+mod vectors;
 
-pub use fold::{FoldResult, Judgement};
+pub use fold::{FoldResult, Judgement, tracks_of};
 pub use readings::Readings;
 pub use result::{Figures, FoldFigures, ResultFile};
+pub use vectors::{Classifier, Judge, Learner, VectorSource};
 
-/// Where an evaluation is kept, and what it is called.
+use measure::Evaluation;
+
+/// Which part of an evaluation is done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Part {
+    /// All folds, and the result.
+    #[default]
+    All,
+    /// One fold, counted from 1, and no result.
+    Fold(usize),
+    /// The result of folds that are there.
+    Collect,
+}
+
+/// Where evaluations are kept, and what they are called.
 #[derive(Clone, Debug)]
 pub struct EvaluateOptions {
-    /// Folder for the folds, `result.json` and, where the protocol trains one model, `model.safetensors`.
+    /// Folder for the folds, `folds.csv`, `result.json` and, where the protocol trains one model, `model.safetensors`;
+    /// of several experiments each has its own folder below.
     pub out: PathBuf,
-    /// Commit of the code.
+    /// Commit of the code, for the models' headers.
     pub commit: String,
-    /// Only this fold, counted from 1; no `result.json` until all folds are there.
-    pub fold: Option<usize>,
-    /// Where readings of a test part are recorded; protocols with a test part refuse to run without.
+    /// What is done.
+    pub part: Part,
+    /// What learns.
+    pub learner: Learner,
+    /// Where readings of a test part are recorded; published test parts are not read without.
     pub readings: Option<Readings>,
     /// Results of other protocols that the model's header lists as well.
     pub other_results: Vec<PathBuf>,
+}
+
+impl EvaluateOptions {
+    /// The same for one of several experiments: its folder, and its name in the record of readings.
+    fn of(&self, experiment: &str) -> Self {
+        let mut own = self.clone();
+        if !experiment.is_empty() {
+            own.out.push(experiment);
+            own.readings.iter_mut().for_each(|readings| readings.what += &format!(": {experiment}"));
+        }
+        own
+    }
 }
 
 /// What is happening, as it happens.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
+    /// One of several experiments begins.
+    Experiment {
+        /// Its name, empty when there is one alone.
+        name: &'a str,
+        /// Counted from 1.
+        number: usize,
+        /// How many there are.
+        count: usize,
+    },
     /// Something of the training of a fold, or of reading the data.
     Training(Progress<'a>),
     /// A fold begins.
@@ -52,62 +95,151 @@ pub enum Event<'a> {
         /// Tracks that are measured.
         tracks: usize,
     },
-    /// A fold is measured, now or in a run before.
+    /// A fold is measured.
     Measured {
         /// What it came to.
         fold: &'a FoldResult,
-        /// Share of its tracks that are right, 0 to 1.
+        /// Share of its tracks (of protocol `segment`: of its segments) that are right, 0 to 1.
         accuracy: f64,
+        /// Whether that was done in a run before.
+        before: bool,
     },
 }
 
-/// Trains and measures every fold of the settings' protocol; the result once all folds are there.
+/// Trains and measures the folds of all experiments, one after the other; gives the results of those whose folds are all
+/// there. Experiments with the same data read it once.
 ///
 /// # Errors
-/// As [`train::train`]; [`ErrorKind::BadSettings`] when the folder holds folds of other settings, or when a test part
-/// would be read without a record.
+/// As [`train::train`]; [`ErrorKind::BadSettings`] when a folder holds folds of other settings, a fold is asked for
+/// that there is not, or a test part would be read without a record; [`ErrorKind::NotFound`] for folds to collect.
 pub fn evaluate(
-    settings: &Settings,
+    experiments: &[Experiment],
     options: &EvaluateOptions,
     progress: &mut dyn FnMut(Event),
-) -> Result<Option<ResultFile>> {
-    if reads_test_part(settings.folds.protocol) && options.readings.is_none() {
-        let what = format!(
-            "protocol {} reads a test part: say where to record that",
-            settings.folds.protocol.name()
-        );
-        return Err(Error::new(ErrorKind::BadSettings, what));
+) -> Result<Vec<ResultFile>> {
+    let mut results = Vec::new();
+    let mut data = LastRead::default();
+    for (number, Experiment { name, settings }) in (1..).zip(experiments) {
+        progress(Event::Experiment { name, number, count: experiments.len() });
+        let options = options.of(name);
+        let named = options.learner.named(settings)?;
+        let result = match options.part {
+            Part::Collect => Some(collect(&named, &options)?),
+            _ => run(&named, &options, data.of(settings, progress)?, progress)?,
+        };
+        results.extend(result);
     }
-    let dataset = train::read(settings, &mut |event| progress(Event::Training(event)))?;
-    let partitions = parts::for_evaluation(&dataset, settings)?;
-    let chosen = |number: usize| options.fold.is_none_or(|fold| fold == number);
-    let mut done = Vec::new();
-    for (number, partition) in (1..).zip(&partitions) {
-        let evaluation = Evaluation { dataset: &dataset, settings, options, number, folds: partitions.len() };
-        let kept =
-            if chosen(number) { Some(evaluation.fold(partition, progress)?) } else { evaluation.read()? };
-        done.extend(kept);
-    }
-    if done.len() < partitions.len() {
-        return Ok(None);
-    }
-    finish(&dataset, settings, options, &done).map(Some)
+    Ok(results)
 }
 
-/// Whether a protocol measures a part that nothing may be chosen by.
-fn reads_test_part(protocol: Protocol) -> bool {
-    matches!(protocol, Protocol::Filtered | Protocol::Artist)
+/// The data set that was read last.
+#[derive(Default)]
+struct LastRead(Option<(ReadBy, Dataset)>);
+
+/// What decides how a data set is read.
+type ReadBy = (Data, Extraction, Option<usize>);
+
+impl LastRead {
+    fn of(&mut self, settings: &Settings, progress: &mut dyn FnMut(Event)) -> Result<&Dataset> {
+        let by = (settings.data.clone(), settings.extraction(), settings.split_frames());
+        if self.0.as_ref().is_none_or(|(last, _)| *last != by) {
+            self.0 = None; // before the next one takes as much memory
+            let dataset = train::read(settings, &mut |event| progress(Event::Training(event)))?;
+            self.0 = Some((by, dataset));
+        }
+        let last = self.0.as_ref().map(|(_, dataset)| dataset);
+        last.ok_or_else(|| Error::new(ErrorKind::NotFound, "the data set"))
+    }
 }
 
-fn finish(
-    dataset: &Dataset,
+/// The folds that are asked for, and the result where all are.
+fn run(
     settings: &Settings,
     options: &EvaluateOptions,
-    done: &[FoldResult],
-) -> Result<ResultFile> {
-    let result = ResultFile::new(settings, &options.commit, dataset, done);
+    dataset: &Dataset,
+    progress: &mut dyn FnMut(Event),
+) -> Result<Option<ResultFile>> {
+    refuse_unrecorded(dataset, settings, options)?;
+    let partitions = parts::for_evaluation(dataset, settings)?;
+    if let Part::Fold(fold) = options.part
+        && !(1..=partitions.len()).contains(&fold)
+    {
+        let what = format!("there is no fold {fold}; the protocol has folds 1 to {}", partitions.len());
+        return Err(Error::new(ErrorKind::BadSettings, what));
+    }
+    std::fs::create_dir_all(&options.out).map_err(|e| Error::io(options.out.display(), e))?;
+    write_atomically(&options.out.join("folds.csv"), &fold_file::to_csv(dataset, &partitions)?)?;
+    let groups = groups(dataset, settings.folds.protocol);
+    let mut done = Vec::new();
+    for (number, partition) in (1..).zip(&partitions) {
+        if matches!(options.part, Part::Fold(fold) if fold != number) {
+            continue;
+        }
+        let evaluation =
+            Evaluation { dataset, settings, options, groups: &groups, number, folds: partitions.len() };
+        done.push(evaluation.fold(partition, progress)?);
+    }
+    match options.part {
+        Part::Fold(_) => Ok(None),
+        _ => finish(settings, options, &done).map(Some),
+    }
+}
+
+/// Published test parts are read on record alone.
+fn refuse_unrecorded(dataset: &Dataset, settings: &Settings, options: &EvaluateOptions) -> Result<()> {
+    let protocol = settings.folds.protocol;
+    let published = match protocol {
+        Protocol::Filtered => true,
+        Protocol::Artist => folds::has_artist_folds(dataset),
+        _ => false,
+    };
+    if published && options.readings.is_none() {
+        let what = format!("protocol {} reads a test part: say where to record that", protocol.name());
+        return Err(Error::new(ErrorKind::BadSettings, what));
+    }
+    Ok(())
+}
+
+/// What is drawn together for an interval: artists, or tracks where artists are on both sides anyway.
+fn groups(dataset: &Dataset, protocol: Protocol) -> Vec<usize> {
+    if protocol.leak().is_none() {
+        return folds::groups(&dataset.tracks);
+    }
+    let mut number = HashMap::new();
+    let ids = dataset.tracks.iter().map(|track| track_id(&track.id));
+    ids.map(|id| {
+        let next = number.len();
+        *number.entry(id).or_insert(next)
+    })
+    .collect()
+}
+
+/// Joins folds that were measured one by one; the data is not read.
+fn collect(settings: &Settings, options: &EvaluateOptions) -> Result<ResultFile> {
+    let toml = settings.to_toml();
+    let read = |number: usize| FoldResult::read(&measure::result_path(options, number), &toml);
+    let missing = |number: usize| {
+        let path = measure::result_path(options, number);
+        let remedy = format!("measure it with --fold {number}");
+        Error::new(ErrorKind::NotFound, format!("{}: not there; {remedy}", path.display()))
+    };
+    let mut done = Vec::new();
+    // Any fold says how many there are; the first one that is there is asked.
+    let any = (1..=LARGEST_FOLD).find_map(|number| read(number).transpose()).transpose()?;
+    let folds = any.map(|fold| fold.folds).ok_or_else(|| missing(1))?;
+    for number in 1..=folds {
+        done.push(read(number)?.ok_or_else(|| missing(number))?);
+    }
+    finish(settings, options, &done)
+}
+
+/// Folds that are looked for when nothing says how many there are.
+const LARGEST_FOLD: usize = 100;
+
+fn finish(settings: &Settings, options: &EvaluateOptions, done: &[FoldResult]) -> Result<ResultFile> {
+    let result = ResultFile::new(settings, done);
     result.write(&options.out.join("result.json"))?;
-    if let [only] = done {
+    if let ([only], Learner::Network) = (done, &options.learner) {
         stamp(options, only.fold, &result)?;
     }
     Ok(result)
@@ -115,98 +247,10 @@ fn finish(
 
 /// Writes the one model of the protocol with its results in the header.
 fn stamp(options: &EvaluateOptions, fold: usize, result: &ResultFile) -> Result<()> {
-    let mut model = Model::load(&fold_folder(options, fold).join("model.safetensors"))?;
+    let mut model = Model::load(&measure::fold_folder(options, fold).join("model.safetensors"))?;
     model.header.results = result.for_header();
     for path in &options.other_results {
         model.header.results.extend(ResultFile::read(path)?.for_header());
     }
     model.save(&options.out.join("model.safetensors"))
-}
-
-fn fold_folder(options: &EvaluateOptions, number: usize) -> PathBuf {
-    options.out.join(format!("fold-{number}"))
-}
-
-/// One fold of one evaluation.
-struct Evaluation<'a> {
-    dataset: &'a Dataset,
-    settings: &'a Settings,
-    options: &'a EvaluateOptions,
-    number: usize,
-    folds: usize,
-}
-
-impl Evaluation<'_> {
-    /// The fold's result: read if it is there, else trained and measured.
-    fn fold(&self, partition: &Partition, progress: &mut dyn FnMut(Event)) -> Result<FoldResult> {
-        progress(Event::Fold { number: self.number, folds: self.folds, tracks: partition.test.len() });
-        let fold = match self.read()? {
-            Some(fold) => fold,
-            None => self.train_and_measure(partition, progress)?,
-        };
-        progress(Event::Measured { accuracy: fold.accuracy(), fold: &fold });
-        Ok(fold)
-    }
-
-    fn read(&self) -> Result<Option<FoldResult>> {
-        FoldResult::read(&self.result_path(), &self.settings.to_toml())
-    }
-
-    fn train_and_measure(
-        &self,
-        partition: &Partition,
-        progress: &mut dyn FnMut(Event),
-    ) -> Result<FoldResult> {
-        let out = fold_folder(self.options, self.number);
-        let options = TrainOptions {
-            out: Some(out.clone()),
-            resume: Resume::Continue,
-            stop_after: None,
-            commit: self.options.commit.clone(),
-        };
-        let mut show = |event: Progress| progress(Event::Training(event));
-        let assignment = Assignment { dataset: self.dataset, parts: partition, settings: self.settings };
-        let trained = train::train_on(&assignment, &options, &mut show)?;
-        let fold = self.measure(partition, &trained.model)?;
-        self.record(&fold)?;
-        write_atomically(&self.result_path(), &fold.to_json()?)?;
-        // The fold is done; what remains is its model.
-        let checkpoint = out.join("checkpoint.safetensors");
-        std::fs::remove_file(&checkpoint).map_err(|e| Error::io(checkpoint.display(), e))?;
-        Ok(fold)
-    }
-
-    fn measure(&self, partition: &Partition, model: &Model) -> Result<FoldResult> {
-        let tracks = judge::spectrograms(model, self.dataset, &partition.test)?;
-        let from_audio = match (&self.settings.data.twin_of, self.settings.folds.protocol) {
-            (Some(folder), Protocol::Twin) => judge::audio(model, self.dataset, &partition.test, folder)?,
-            _ => Vec::new(),
-        };
-        Ok(FoldResult {
-            fold: self.number,
-            settings: self.settings.to_toml(),
-            train_tracks: partition.train.len(),
-            valid_tracks: partition.valid.len(),
-            epochs: model.header.trained_on.epochs,
-            tracks,
-            from_audio,
-        })
-    }
-
-    fn record(&self, fold: &FoldResult) -> Result<()> {
-        let protocol = self.settings.folds.protocol;
-        let Some(readings) = self.options.readings.as_ref().filter(|_| reads_test_part(protocol)) else {
-            return Ok(());
-        };
-        let name = if self.folds > 1 {
-            format!("{} fold {}", protocol.name(), fold.fold)
-        } else {
-            protocol.name().into()
-        };
-        readings.append(&name, fold.accuracy())
-    }
-
-    fn result_path(&self) -> PathBuf {
-        self.options.out.join(format!("fold-{}.json", self.number))
-    }
 }

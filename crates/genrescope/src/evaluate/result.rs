@@ -1,14 +1,13 @@
 //! `result.json`: what an evaluation came to, with everything that is needed to say what the number means.
 
-use std::collections::HashMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{FoldResult, Judgement};
-use crate::dataset::{Dataset, folds};
+use super::{FoldResult, Judgement, tracks_of};
 use crate::metrics::{self, Bootstrap, Confusion};
 use crate::model::ProtocolResult;
+use crate::train::settings::Protocol;
 use crate::train::{Settings, write_atomically};
 use crate::{Error, ErrorKind, Result};
 
@@ -24,18 +23,25 @@ pub struct ResultFile {
     pub data: String,
     /// Name of the protocol.
     pub protocol: String,
+    /// What of the measured tracks is learned from, where anything is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leak: Option<String>,
     /// Whether the validation part was learned from: `train` or `train+valid`.
     pub learn: String,
     /// Name of the network.
     pub network: String,
     /// Seed of folds, weights, crops and variations.
     pub seed: u64,
-    /// Commit of the code.
-    pub commit: String,
+    /// The audio features that the network reads beside the spectrogram.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub features: Vec<String>,
     /// Genres in the order of `confusion` and `recall_percent`.
     pub genres: Vec<String>,
     /// Over the tracks of all folds.
     pub pooled: Figures,
+    /// Over the segments of all folds, each by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segments: Option<Figures>,
     /// The same clips judged from their audio (protocol `twin`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from_audio: Option<Figures>,
@@ -48,11 +54,11 @@ pub struct ResultFile {
 /// How good predictions are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Figures {
-    /// Measured tracks.
+    /// Measured tracks, or segments.
     pub tracks: usize,
-    /// Share of tracks that are right, percent.
+    /// Share of them that are right, percent.
     pub accuracy_percent: f64,
-    /// 95 % interval of that, by drawing artists with replacement.
+    /// 95 % interval of that, by drawing artists with replacement; tracks, where artists are on both sides anyway.
     pub interval_percent: [f64; 2],
     /// Macro-averaged F1, 0 to 1.
     pub macro_f1: f64,
@@ -73,17 +79,20 @@ pub struct FoldFigures {
     pub train_tracks: usize,
     /// Tracks that the epoch was chosen by.
     pub valid_tracks: usize,
-    /// Measured tracks.
+    /// Measured tracks (of protocol `segment`: segments).
     pub tracks: usize,
     /// The epoch that was kept.
     pub epochs: usize,
-    /// Share of tracks that are right, percent.
+    /// Share of tracks (of protocol `segment`: segments) that are right, percent.
     pub accuracy_percent: f64,
+    /// Share of validation tracks that were right in that epoch, percent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_accuracy_percent: Option<f64>,
 }
 
 impl Figures {
-    /// Figures of judged tracks; `group_of` gives a track's artist group by its id.
-    pub fn new(tracks: &[Judgement], genres: usize, group_of: &HashMap<&str, usize>) -> Self {
+    /// Figures of judged tracks.
+    pub fn new(tracks: &[Judgement], genres: usize) -> Self {
         let truth: Vec<usize> = tracks.iter().map(|track| track.genre).collect();
         // Silence is judged no genre: it counts as wrong, and as evenly unsure.
         let even = || vec![1.0 / genres as f32; genres];
@@ -93,8 +102,7 @@ impl Figures {
             .collect();
         let predicted: Vec<usize> = scores.iter().map(|scores| metrics::best(scores)).collect();
         let right: Vec<bool> = tracks.iter().map(Judgement::is_right).collect();
-        let groups: Vec<usize> =
-            tracks.iter().map(|track| group_of.get(&*track.id).copied().unwrap_or(usize::MAX)).collect();
+        let groups: Vec<usize> = tracks.iter().map(|track| track.group).collect();
         let interval = metrics::bootstrap(&right, &groups, &Bootstrap::default());
         let confusion = Confusion::new(&truth, &predicted, genres);
         let share = right.iter().filter(|right| **right).count() as f64 / right.len().max(1) as f64;
@@ -112,25 +120,42 @@ impl Figures {
 
 impl ResultFile {
     /// The result of folds that are all there.
-    pub(super) fn new(settings: &Settings, commit: &str, dataset: &Dataset, done: &[FoldResult]) -> Self {
-        let groups = folds::groups(&dataset.tracks);
-        let group_of: HashMap<&str, usize> =
-            dataset.tracks.iter().zip(groups).map(|(track, group)| (track.id.as_str(), group)).collect();
-        let figures = |tracks: Vec<Judgement>| Figures::new(&tracks, dataset.genres.len(), &group_of);
-        let from_audio: Vec<Judgement> = done.iter().flat_map(|fold| fold.from_audio.clone()).collect();
+    pub(super) fn new(settings: &Settings, done: &[FoldResult]) -> Self {
+        let protocol = settings.folds.protocol;
+        let genres = done.first().map(|fold| fold.genres.clone()).unwrap_or_default();
+        let figures = |tracks: &[Judgement]| Figures::new(tracks, genres.len());
+        let all = |of: fn(&FoldResult) -> &Vec<Judgement>| -> Vec<Judgement> {
+            done.iter().flat_map(|fold| of(fold).clone()).collect()
+        };
+        let (segments, from_audio) = (all(|fold| &fold.segments), all(|fold| &fold.from_audio));
+        let tracks = match protocol {
+            Protocol::Segment => tracks_of(&segments),
+            _ => all(|fold| &fold.tracks),
+        };
+        let features = settings.model.features.map(|features| features.extraction().columns());
         Self {
             schema: SCHEMA.into(),
             data: settings.data.name.clone(),
-            protocol: settings.folds.protocol.name().into(),
+            protocol: protocol.name().into(),
+            leak: protocol.leak().map(String::from),
             learn: settings.folds.learn.name().into(),
             network: settings.model.network.clone(),
             seed: settings.seed,
-            commit: commit.into(),
-            genres: dataset.genres.clone(),
-            pooled: figures(done.iter().flat_map(|fold| fold.tracks.clone()).collect()),
-            from_audio: (!from_audio.is_empty()).then(|| figures(from_audio)),
-            folds: done.iter().map(FoldFigures::of).collect(),
+            features: features.unwrap_or_default(),
+            pooled: figures(&tracks),
+            segments: (!segments.is_empty()).then(|| figures(&segments)),
+            from_audio: (!from_audio.is_empty()).then(|| figures(&from_audio)),
+            folds: done.iter().map(|fold| FoldFigures::of(fold, protocol)).collect(),
             settings: settings.to_toml(),
+            genres,
+        }
+    }
+
+    /// The protocol's name, and how it leaks.
+    pub fn protocol_label(&self) -> String {
+        match &self.leak {
+            Some(leak) => format!("{} ({leak})", self.protocol),
+            None => self.protocol.clone(),
         }
     }
 
@@ -144,7 +169,7 @@ impl ResultFile {
             data: self.data.clone(),
             seed: self.seed,
         };
-        let own = std::iter::once(entry(self.protocol.clone(), &self.pooled));
+        let own = std::iter::once(entry(self.protocol_label(), &self.pooled));
         own.chain(self.from_audio.iter().map(|f| entry(format!("{} from audio", self.protocol), f))).collect()
     }
 
@@ -171,14 +196,16 @@ impl ResultFile {
 }
 
 impl FoldFigures {
-    fn of(fold: &FoldResult) -> Self {
+    fn of(fold: &FoldResult, protocol: Protocol) -> Self {
+        let measured = if protocol == Protocol::Segment { &fold.segments } else { &fold.tracks };
         Self {
             fold: fold.fold,
             train_tracks: fold.train_tracks,
             valid_tracks: fold.valid_tracks,
-            tracks: fold.tracks.len(),
+            tracks: measured.len(),
             epochs: fold.epochs,
-            accuracy_percent: percent(fold.accuracy()),
+            accuracy_percent: percent(fold.accuracy(protocol)),
+            valid_accuracy_percent: fold.valid_accuracy.map(percent),
         }
     }
 }

@@ -71,10 +71,40 @@ pub fn rereference_db(db: &mut [f32], front_end: &FrontEnd) {
     cut_at_floor(db, front_end);
 }
 
+/// A patch with another number of frames, between which levels are interpolated linearly; the first and the last frame
+/// stay.
+///
+/// # Shape
+/// `[frames, bands]` → `[to_frames, bands]`.
+pub fn resample_frames(patch: &[f32], bands: usize, to_frames: usize) -> Vec<f32> {
+    let last = (patch.len() / bands.max(1)).saturating_sub(1);
+    let step = last as f32 / to_frames.saturating_sub(1).max(1) as f32;
+    let frame = |to: usize| {
+        let position = (to as f32 * step).min(last as f32);
+        let (low, share) = (position as usize, position.fract());
+        let row = |frame: usize| &patch[frame * bands..(frame + 1) * bands];
+        row(low).iter().zip(row((low + 1).min(last))).map(move |(a, b)| a + share * (b - a))
+    };
+    (0..to_frames).flat_map(frame).collect()
+}
+
 fn cut_at_floor(db: &mut [f32], front_end: &FrontEnd) {
     db.iter_mut().for_each(|x| *x = x.max(front_end.floor_db));
 }
 
 fn maximum(values: &[f32]) -> f32 {
     values.iter().copied().fold(f32::NEG_INFINITY, f32::max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_interpolated_and_the_outer_ones_stay() {
+        let patch = [0.0, 10.0, 4.0, 20.0];
+        assert_eq!(resample_frames(&patch, 2, 3), [0.0, 10.0, 2.0, 15.0, 4.0, 20.0]);
+        assert_eq!(resample_frames(&patch, 2, 2), patch);
+        assert_eq!(resample_frames(&patch[..2], 2, 2), [0.0, 10.0, 0.0, 10.0]);
+    }
 }

@@ -16,6 +16,8 @@ mod median;
 mod mel;
 mod mel_descriptors;
 mod mfcc;
+mod patch_features;
+mod pitch_shift;
 mod rhythm;
 mod sets;
 mod spectral;
@@ -35,10 +37,12 @@ pub use chroma::{CHROMA, ChromaFilterBank, chroma_filter_bank, chroma_stft};
 pub use descriptors::{COEFFICIENTS, Descriptors, MEL_BANDS, SAMPLE_RATE_HZ, descriptors, mel_db};
 pub use hpss::{Separated, decompose_hpss, harmonic, hpss, percussive};
 pub use level::{rms, zero_crossing_rate};
-pub use log_mel::{mel_spectrogram, patch_db, power_to_db, rereference_db};
+pub use log_mel::{mel_spectrogram, patch_db, power_to_db, rereference_db, resample_frames};
 pub use mel::{MelFilterBank, hz_to_mel, mel_filter_bank, mel_to_hz};
 pub use mel_descriptors::{MelDescriptors, MelLayout, mel_descriptors};
 pub use mfcc::mfcc;
+pub use patch_features::PatchFeatures;
+pub use pitch_shift::{pitch_shift, time_stretch};
 pub use rhythm::{onset_strength, tempo, tempogram, tempogram_window};
 pub use sets::{Column, FeatureSet};
 pub use spectral::{ROLL_PERCENT, spectral_bandwidth, spectral_centroid, spectral_rolloff};
@@ -125,6 +129,13 @@ impl FrontEnd {
         // A product that should be whole may come out a rounding error below.
         const ROUNDING: f64 = 1e-6;
         ((kept as f64 + 0.5) * self.frame_step + ROUNDING) as u64
+    }
+
+    /// The samples between the centres of the first and the last of `frames` kept frames from number `start` on, both
+    /// included: what the audio features of a patch are computed of.
+    pub fn samples_of(&self, start: usize, frames: usize) -> std::ops::Range<usize> {
+        let centre = |kept: usize| self.stft_frame(kept as u64) as usize * self.hop_samples;
+        centre(start)..centre((start + frames).saturating_sub(1).max(start)) + 1
     }
 
     /// Refuses settings that make no spectrogram.

@@ -1,12 +1,15 @@
 //! Named sets of features: which columns, in which unit, and how they are computed.
 
+use serde::{Deserialize, Serialize};
+
 use super::descriptors::{COEFFICIENTS, MEL_BANDS, descriptors, mel_db, mfcc_statistics};
 use super::mel_descriptors::{MelLayout, mel_descriptors};
 use super::statistics::{Statistics, statistics};
 use super::{Descriptors, Padding};
 
 /// A set of features.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum FeatureSet {
     /// The columns of GTZAN's published table.
     Gtzan57,
@@ -83,12 +86,29 @@ impl FeatureSet {
         match self {
             Self::Gtzan57 => descriptors(samples, padding).gtzan57(),
             Self::Gtzan55 => descriptors(samples, padding).gtzan55(),
-            Self::Mel46 => mel_descriptors(&mel_db(samples, padding), MelLayout::default()).values(),
-            Self::Mfcc => flat(&mfcc_statistics(&mel_db(samples, padding), MEL_BANDS)),
+            Self::Mel46 | Self::Mfcc | Self::Mel => {
+                self.values_of_mel(&mel_db(samples, padding), MelLayout::default())
+            }
+        }
+    }
+
+    /// Whether it cannot be computed from a mel spectrogram.
+    pub fn needs_audio(self) -> bool {
+        matches!(self, Self::Gtzan57 | Self::Gtzan55)
+    }
+
+    /// The values of a mel spectrogram in dB, one a column; none at all for a set that needs the audio.
+    ///
+    /// # Shape
+    /// `[frames, bands]` row-major, band 0 lowest. The set `mel` has the columns of 128 bands.
+    pub fn values_of_mel(self, db: &[f32], layout: MelLayout) -> Vec<f64> {
+        match self {
+            Self::Gtzan57 | Self::Gtzan55 => Vec::new(),
+            Self::Mel46 => mel_descriptors(db, layout).values(),
+            Self::Mfcc => flat(&mfcc_statistics(db, layout.bands)),
             Self::Mel => {
-                let db = mel_db(samples, padding);
-                let band = |band| statistics(db.iter().skip(band).step_by(MEL_BANDS).copied());
-                flat(&(0..MEL_BANDS).map(band).collect::<Vec<_>>())
+                let band = |band| statistics(db.iter().skip(band).step_by(layout.bands).copied());
+                flat(&(0..layout.bands).map(band).collect::<Vec<_>>())
             }
         }
     }

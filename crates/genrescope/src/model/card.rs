@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::zoo;
 use crate::error::{Error, ErrorKind, Result};
-use crate::features::FrontEnd;
+use crate::features::{FrontEnd, PatchFeatures};
 
 /// The layout of model files that this version writes and reads.
 pub const FORMAT_VERSION: u32 = 1;
@@ -21,6 +21,9 @@ pub struct Header {
     pub network: String,
     /// Frames of the patch it was made for.
     pub patch_frames: usize,
+    /// Frames that the network sees, interpolated from the patch's; as many as those unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_resample: Option<usize>,
     /// Whether it also takes patches of other lengths.
     pub any_length: bool,
     /// How audio becomes its input.
@@ -29,6 +32,9 @@ pub struct Header {
     pub genres: Vec<String>,
     /// What is done to dB values before the network sees them.
     pub normalisation: Normalisation,
+    /// What it reads beside the spectrogram, if its network reads audio features.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub features: Option<FeatureInput>,
     /// What it learnt from.
     pub trained_on: TrainedOn,
     /// What it reached, each number with its protocol.
@@ -39,14 +45,27 @@ pub struct Header {
     pub commit: String,
 }
 
-/// `(dB - mean) / deviation`; either one number for all bands or one a band, from the training part alone.
+/// `(value - mean) / deviation`: one number for all columns (bands, or features) or one a column, from the training part
+/// alone; no numbers at all: mean and deviation of each patch itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Normalisation {
-    /// Mean level, dB.
+    /// Means, dB for levels.
     pub mean: Vec<f32>,
-    /// Standard deviation, dB.
+    /// Standard deviations, dB for levels.
     pub deviation: Vec<f32>,
+}
+
+/// The audio features that a network reads, and what is done to them before.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeatureInput {
+    /// How they are computed.
+    pub extraction: PatchFeatures,
+    /// Their names, in the order in which the network reads them.
+    pub columns: Vec<String>,
+    /// What is done to them before the network sees them.
+    pub normalisation: Normalisation,
 }
 
 /// What a model learnt from.
@@ -83,26 +102,48 @@ pub struct ProtocolResult {
     pub seed: u64,
 }
 
+/// A patch that varies less than this, dB, is not scaled up.
+const LEAST_DEVIATION: f32 = 1e-3;
+
 impl Normalisation {
-    /// Normalises a patch in place.
+    /// Values as they are.
+    pub fn none() -> Self {
+        Self { mean: vec![0.0], deviation: vec![1.0] }
+    }
+
+    /// Mean 0 and deviation 1 of every patch by itself.
+    pub fn of_each_patch() -> Self {
+        Self { mean: Vec::new(), deviation: Vec::new() }
+    }
+
+    /// Normalises one patch, or one vector of features, in place.
     ///
     /// # Shape
-    /// `[frames, bands]`, dB → the same, without unit.
-    pub fn apply(&self, patch: &mut [f32], bands: usize) {
-        let columns = |values: &[f32]| values.iter().copied().cycle().take(bands).collect::<Vec<_>>();
-        let (mean, deviation) = (columns(&self.mean), columns(&self.deviation));
-        for frame in patch.chunks_exact_mut(bands.max(1)) {
-            for ((value, mean), deviation) in frame.iter_mut().zip(&mean).zip(&deviation) {
+    /// `[rows, columns]` → the same, without unit.
+    pub fn apply(&self, patch: &mut [f32], columns: usize) {
+        let (own_mean, own_deviation);
+        let (mean, deviation) = if self.mean.is_empty() {
+            [own_mean, own_deviation] = mean_and_deviation(patch).map(|value| [value]);
+            (&own_mean[..], &own_deviation[..])
+        } else {
+            (&self.mean[..], &self.deviation[..])
+        };
+        if let ([mean], [deviation]) = (mean, deviation) {
+            patch.iter_mut().for_each(|value| *value = (*value - mean) / deviation);
+            return;
+        }
+        for row in patch.chunks_exact_mut(columns.max(1)) {
+            for ((value, mean), deviation) in row.iter_mut().zip(mean).zip(deviation) {
                 *value = (*value - mean) / deviation;
             }
         }
     }
 
-    fn check(&self, bands: usize) -> Result<(), String> {
+    fn check(&self, columns: usize) -> Result<(), String> {
         let (means, deviations) = (self.mean.len(), self.deviation.len());
-        if means != deviations || ![1, bands].contains(&means) {
+        if means != deviations || ![0, 1, columns].contains(&means) {
             return Err(format!(
-                "normalisation has {means} means and {deviations} deviations, expected 1 or {bands} of each"
+                "normalisation has {means} means and {deviations} deviations, expected none, 1 or {columns} of each"
             ));
         }
         let sound = self.mean.iter().all(|mean| mean.is_finite())
@@ -111,7 +152,50 @@ impl Normalisation {
     }
 }
 
+/// Mean and deviation of all values, the latter 1 where they hardly vary.
+fn mean_and_deviation(values: &[f32]) -> [f32; 2] {
+    let count = values.len().max(1) as f32;
+    let mean = values.iter().sum::<f32>() / count;
+    let variance = values.iter().map(|value| (value - mean) * (value - mean)).sum::<f32>() / count;
+    let deviation = variance.sqrt();
+    [mean, if deviation > LEAST_DEVIATION { deviation } else { 1.0 }]
+}
+
+impl FeatureInput {
+    /// Refuses a file whose columns are not those that this program would compute.
+    fn check(&self, front_end: &FrontEnd) -> Result<(), String> {
+        self.extraction.check(front_end).map_err(|e| e.to_string())?;
+        let expected = self.extraction.columns();
+        if self.columns != expected {
+            let set = self.extraction.set.name();
+            return Err(format!(
+                "it reads the features {:?}, this program's set {set} has {expected:?}",
+                self.columns
+            ));
+        }
+        if self.normalisation.mean.is_empty() {
+            return Err("its features are normalised by themselves, which leaves nothing of them".into());
+        }
+        self.normalisation.check(self.columns.len()).map_err(|what| format!("features: {what}"))
+    }
+}
+
 impl Header {
+    /// What its network is built for.
+    pub fn input(&self) -> zoo::Input {
+        zoo::Input {
+            frames: self.time_resample.unwrap_or(self.patch_frames),
+            bands: self.front_end.mel_bands,
+            features: self.features.as_ref().map_or(0, |features| features.columns.len()),
+            genres: self.genres.len(),
+        }
+    }
+
+    /// Whether its features cannot be computed from a spectrogram.
+    pub fn needs_audio(&self) -> bool {
+        self.features.as_ref().is_some_and(|features| features.extraction.set.needs_audio())
+    }
+
     /// Length of the patch it was made for, seconds.
     pub fn patch_s(&self) -> f64 {
         self.patch_frames as f64 * self.front_end.frame_period_s()
@@ -159,7 +243,12 @@ impl Header {
             )));
         }
         self.front_end.check().map_err(|e| bad(format!("its front end is out of range: {e}")))?;
-        self.normalisation.check(self.front_end.mel_bands).map_err(bad)
+        if self.time_resample.is_some_and(|frames| frames == 0 || self.any_length) {
+            return Err(bad("it interpolates frames to none, or of patches of any length"));
+        }
+        network.check_features(self.input().features).map_err(|e| bad(e.to_string()))?;
+        let features = self.features.as_ref().map_or(Ok(()), |features| features.check(&self.front_end));
+        features.and_then(|()| self.normalisation.check(self.front_end.mel_bands)).map_err(bad)
     }
 }
 

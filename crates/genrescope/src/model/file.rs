@@ -10,6 +10,7 @@ use safetensors::SafeTensors;
 use super::card::{Header, bad};
 use super::zoo;
 use crate::error::{Error, Result};
+use crate::features::resample_frames;
 
 /// The metadata key that holds the header.
 const HEADER_KEY: &str = "genrescope";
@@ -29,6 +30,22 @@ pub struct Model {
     /// What scores: the network without the batch norms that fold into its convolutions.
     folded: Network,
     hash: String,
+}
+
+/// What a network sees of one patch, before normalisation.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PatchInput {
+    /// `[frames, bands]`, dB as of [`patch_db`](crate::features::patch_db).
+    pub db: Vec<f32>,
+    /// Its audio features, as of [`PatchFeatures`](crate::features::PatchFeatures); empty where the network reads none.
+    pub features: Vec<f32>,
+}
+
+impl From<Vec<f32>> for PatchInput {
+    /// A patch without features.
+    fn from(db: Vec<f32>) -> Self {
+        Self { db, features: Vec::new() }
+    }
 }
 
 impl fmt::Debug for Model {
@@ -135,33 +152,59 @@ impl Model {
     /// Scores of patches: one a genre, sum 1.
     ///
     /// # Shape
-    /// Each patch `[frames, bands]`, dB as of [`patch_db`](crate::features::patch_db), all of one length →
-    /// `[patches][genres]`.
+    /// Patches of one length → `[patches][genres]`.
     ///
     /// # Errors
-    /// [`ErrorKind::BadModel`](crate::ErrorKind::BadModel) when the network does not take patches of that length.
-    pub fn scores(&self, patches: &[Vec<f32>]) -> Result<Vec<Vec<f32>>> {
-        let bands = self.header.front_end.mel_bands;
-        let frames = patches.first().map_or(0, |patch| patch.len() / bands);
-        let mut input = patches.concat();
-        self.header.normalisation.apply(&mut input, bands);
+    /// [`ErrorKind::BadModel`](crate::ErrorKind::BadModel) when the network does not take patches of that length, or a
+    /// patch lacks the features that it reads.
+    pub fn scores(&self, patches: &[PatchInput]) -> Result<Vec<Vec<f32>>> {
+        let (header, bands) = (&self.header, self.header.front_end.mel_bands);
+        let heard = patches.first().map_or(0, |patch| patch.db.len() / bands);
+        let frames = header.time_resample.unwrap_or(heard);
+        let mut mel = Vec::with_capacity(patches.len() * frames * bands);
+        for patch in patches {
+            let from = mel.len();
+            match header.time_resample {
+                Some(frames) => mel.extend(resample_frames(&patch.db, bands, frames)),
+                None => mel.extend_from_slice(&patch.db),
+            }
+            header.normalisation.apply(&mut mel[from..], bands);
+        }
+        if header.time_resample.is_some() && heard != header.patch_frames {
+            return Err(bad(format!("`{}` takes patches of {} frames", header.name, header.patch_frames)));
+        }
+        let features = self.normalised_features(patches)?;
+        let inputs = [&mel[..], &features];
         let logits = self
             .folded
-            .infer(&[&input], patches.len(), frames)
-            .map_err(|e| bad(format!("`{}` does not take {frames} frames: {e}", self.header.network)))?;
-        let genres = self.header.genres.len();
+            .infer(&inputs[..1 + usize::from(header.features.is_some())], patches.len(), frames)
+            .map_err(|e| bad(format!("`{}` does not take {frames} frames: {e}", header.network)))?;
+        let genres = header.genres.len();
         Ok(softmax(&logits, genres).chunks_exact(genres).map(<[f32]>::to_vec).collect())
+    }
+
+    /// The features of all patches, one after the other; a vector of another length is refused, never filled up.
+    fn normalised_features(&self, patches: &[PatchInput]) -> Result<Vec<f32>> {
+        let expected = self.header.input().features;
+        let mut all = Vec::with_capacity(patches.len() * expected);
+        for PatchInput { features, .. } in patches {
+            if features.len() != expected {
+                let found = features.len();
+                let network = &self.header.network;
+                return Err(bad(format!("`{network}` reads {expected} features of a patch, found {found}")));
+            }
+            let from = all.len();
+            all.extend_from_slice(features);
+            if let Some(input) = &self.header.features {
+                input.normalisation.apply(&mut all[from..], expected);
+            }
+        }
+        Ok(all)
     }
 }
 
 fn graph(header: &Header) -> Result<Graph> {
-    let input = zoo::Input {
-        frames: header.patch_frames,
-        bands: header.front_end.mel_bands,
-        features: 0,
-        genres: header.genres.len(),
-    };
-    let graph = zoo::architecture(&header.network)?.graph(input);
+    let graph = zoo::architecture(&header.network)?.graph(header.input());
     graph.map_err(|e| bad(format!("its patch does not fit its network: {e}")))
 }
 

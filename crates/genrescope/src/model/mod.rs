@@ -1,12 +1,16 @@
 //! What judges a patch: front-end settings, graph, weights and labels, in one file.
 //!
-//! *Takes* patches in dB, as [`features`](crate::features) makes them. *Gives* one score a genre. *Decides* which
+//! *Takes* patches in dB and, for some networks, their audio features, as [`features`](crate::features) makes them. *Gives* one score a genre. *Decides* which
 //! files are refused. *Never* guesses a setting that a file does not state.
 
 mod card;
 mod file;
+mod outline;
+mod vertical;
 pub mod zoo;
 
-pub use card::{FORMAT_VERSION, Header, Normalisation, ProtocolResult, TrainedOn};
-pub use file::Model;
+pub use card::{FORMAT_VERSION, FeatureInput, Header, Normalisation, ProtocolResult, TrainedOn};
+pub use file::{Model, PatchInput};
 pub use genrescope_nn::Path as KernelPath;
+pub use outline::{Stage, outline};
+pub use vertical::{VerticalKernels, vertical_kernels};

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! AudioStream ─▶ MelStream ─▶ patches ─▶ silent? ─▶ patch_db ─▶ Model::scores ─▶ mean ─▶ Prediction
-//!  (a thread)                 sliding      │ unknown                          └▶ cells ─▶ segments
+//!  (a thread)                 sliding      │ unknown  features ┘              └▶ cells ─▶ segments
 //! ```
 //!
 //! *Takes* a [`Model`] and audio (or the stored spectrogram of a track). *Gives* a [`Prediction`]. *Decides* where
@@ -22,7 +22,7 @@ use std::thread;
 use crate::audio::AudioStream;
 use crate::error::{Error, ErrorKind, Result};
 use crate::features::rereference_db;
-use crate::model::Model;
+use crate::model::{FeatureInput, Model, PatchInput};
 
 use plan::{Patch, Plan};
 use stream::PatchStream;
@@ -185,13 +185,17 @@ pub fn classify(model: &Model, mut stream: AudioStream, settings: &Settings) -> 
 /// `[frames, bands]`, dB, as the model's front end makes it but for the reference.
 ///
 /// # Errors
-/// [`ErrorKind::TooShort`] without frames; [`ErrorKind::BadSettings`] when a part of the track is asked for, and
-/// those of [`Settings::check`].
+/// [`ErrorKind::TooShort`] without frames; [`ErrorKind::BadSettings`] when a part of the track is asked for, or the
+/// network reads features that only the audio has, and those of [`Settings::check`].
 pub fn classify_frames(model: &Model, db: &[f32], settings: &Settings) -> Result<Prediction> {
     let plan = Plan::new(model, settings)?;
     let (front_end, frames) = (&model.header.front_end, db.len() / model.header.front_end.mel_bands);
     if settings.from_s > 0.0 || settings.to_s.is_some() {
         return Err(Error::new(ErrorKind::BadSettings, "a stored spectrogram is judged as a whole"));
+    }
+    if model.header.needs_audio() {
+        let what = format!("`{}` reads features of the audio, not of a spectrogram alone", model.header.name);
+        return Err(Error::new(ErrorKind::BadSettings, what + "; give it the audio file"));
     }
     if frames == 0 {
         return Err(Error::new(ErrorKind::TooShort, "a spectrogram without frames"));
@@ -201,12 +205,20 @@ pub fn classify_frames(model: &Model, db: &[f32], settings: &Settings) -> Result
         let mut rows = db[start * bands..(start + covered) * bands].to_vec();
         rereference_db(&mut rows, front_end);
         let rows = plan::fitted(&rows, bands, model.fitting_frames(covered));
-        Ok(Patch { start, frames: covered, db: Ok(rows) })
+        Ok(Patch { start, frames: covered, input: Ok(patch_input(model, rows, &[])) })
     };
     let patches = plan.starts(frames).map(patch);
     let judged = judge(model, patches)?;
     let duration_s = frames as f64 * front_end.frame_period_s();
     Ok(summary(model, &judged, &plan.grid(frames, duration_s, Vec::new())))
+}
+
+/// A patch with the features that the network reads, from that patch alone.
+fn patch_input(model: &Model, db: Vec<f32>, samples: &[f32]) -> PatchInput {
+    let header = &model.header;
+    let of = |input: &FeatureInput| input.extraction.of_patch(&db, samples, &header.front_end);
+    let features = header.features.as_ref().map(of).unwrap_or_default();
+    PatchInput { db, features }
 }
 
 fn classify_ahead(model: &Model, mut stream: AudioStream, plan: &Plan) -> Result<Prediction> {
@@ -261,12 +273,12 @@ fn judge(model: &Model, mut patches: impl Iterator<Item = Result<Patch>>) -> Res
         if batch.is_empty() {
             return Ok(judged);
         }
-        let heard: Vec<Vec<f32>> = batch.iter().filter_map(|patch| patch.db.clone().ok()).collect();
+        let heard: Vec<PatchInput> = batch.iter().filter_map(|patch| patch.input.clone().ok()).collect();
         let mut scores = if heard.is_empty() { vec![] } else { model.scores(&heard)? }.into_iter();
         judged.extend(batch.into_iter().map(|patch| JudgedPatch {
             start: patch.start,
             frames: patch.frames,
-            scores: patch.db.map(|_| scores.next().unwrap_or_default()),
+            scores: patch.input.map(|_| scores.next().unwrap_or_default()),
         }));
     }
 }

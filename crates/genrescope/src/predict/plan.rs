@@ -3,7 +3,7 @@
 use super::timeline::Grid;
 use super::{LONGEST_PATCH_S, PATCH_HOP, PatchLength, Reason, Settings};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::Model;
+use crate::model::{Model, PatchInput};
 
 /// What goes to the network at once.
 #[derive(Clone, Debug)]
@@ -12,8 +12,8 @@ pub(crate) struct Patch {
     pub(crate) start: usize,
     /// How many frames of the track it covers.
     pub(crate) frames: usize,
-    /// `[frames, bands]`, dB, or why it is not judged. A short track is repeated to what the network takes.
-    pub(crate) db: Result<Vec<f32>, Reason>,
+    /// What the network sees of it, or why it is not judged. A short track is repeated to what the network takes.
+    pub(crate) input: Result<PatchInput, Reason>,
 }
 
 /// Settings, checked and counted in frames.

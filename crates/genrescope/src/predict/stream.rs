@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use super::plan::{Patch, Plan, fitted};
 use super::silence::{is_silent, is_silent_level};
-use super::{Block, LONGEST_PATCH_S, Reason, SHORTEST_S};
+use super::{Block, LONGEST_PATCH_S, Reason, SHORTEST_S, patch_input};
 use crate::error::{Error, ErrorKind, Result};
 use crate::features::{MelFrames, MelStream, Reference, patch_db};
-use crate::model::Model;
+use crate::model::{Model, PatchInput};
 
 /// Samples that may be missing at [`SHORTEST_S`]: resampling rounds a recording's length.
 const ROUNDING_S: f64 = 0.005;
@@ -27,6 +27,8 @@ pub(crate) struct PatchStream<'a, Blocks> {
     /// What was lost and no frame lies behind yet, seconds of the recording.
     lost: Vec<Range<f64>>,
     dropped: usize,
+    /// The samples that features of later patches need, if the network reads such.
+    waveform: HeldSamples,
     previous: Option<usize>,
     samples: usize,
     cells: CellTotals,
@@ -47,6 +49,7 @@ impl<'a, Blocks: Iterator<Item = Result<Block>>> PatchStream<'a, Blocks> {
             held_lost: Vec::new(),
             lost: Vec::new(),
             dropped: 0,
+            waveform: HeldSamples { is_needed: model.header.needs_audio(), ..HeldSamples::default() },
             previous: None,
             samples: 0,
             cells: CellTotals { cell_frames: plan.hop, frames: 0, totals: Vec::new() },
@@ -79,6 +82,7 @@ impl<'a, Blocks: Iterator<Item = Result<Block>>> PatchStream<'a, Blocks> {
         match (self.next_samples()?, self.mel.as_mut()) {
             (Some(samples), Some(mel)) => {
                 self.samples += samples.len();
+                self.waveform.extend(&samples);
                 mel.push(&samples, &mut self.held);
             }
             _ => self.end()?,
@@ -154,13 +158,14 @@ impl<'a, Blocks: Iterator<Item = Result<Block>>> PatchStream<'a, Blocks> {
         let start = self.plan.next_start(self.previous, self.frames(), self.ended())?;
         let frames = self.plan.frames(self.frames());
         self.previous = Some(start);
-        let db = self.db(start - self.dropped, frames);
+        let input = self.input(start, frames);
         self.drop_consumed(start);
-        Some(Patch { start, frames, db })
+        Some(Patch { start, frames, input })
     }
 
-    /// `frames` held frames from number `first` on, in dB, or why they are not judged.
-    fn db(&self, first: usize, frames: usize) -> Result<Vec<f32>, Reason> {
+    /// What the network sees of the `frames` frames from number `start` on, or why they are not judged.
+    fn input(&self, start: usize, frames: usize) -> Result<PatchInput, Reason> {
+        let first = start - self.dropped;
         let lost = self.held_lost[first..first + frames].iter().filter(|&&lost| lost).count();
         if is_gap(lost, frames) {
             return Err(Reason::Gap);
@@ -172,7 +177,8 @@ impl<'a, Blocks: Iterator<Item = Result<Block>>> PatchStream<'a, Blocks> {
         let power = &self.held.power[first * bands..(first + frames) * bands];
         let front_end = &self.model.header.front_end;
         let fitting_frames = self.model.fitting_frames(frames);
-        Ok(fitted(&patch_db(power, front_end, self.clip_maximum), bands, fitting_frames))
+        let db = fitted(&patch_db(power, front_end, self.clip_maximum), bands, fitting_frames);
+        Ok(patch_input(self.model, db, self.waveform.of(front_end.samples_of(start, frames))))
     }
 
     /// Lets go of what neither the next patch nor the last one, which ends with the track, can need.
@@ -182,6 +188,7 @@ impl<'a, Blocks: Iterator<Item = Result<Block>>> PatchStream<'a, Blocks> {
         self.held.drop_front(needed - self.dropped);
         self.held_lost.drain(..needed - self.dropped);
         self.dropped = needed;
+        self.waveform.drop_before(self.model.header.front_end.samples_of(needed, 1).start);
     }
 }
 
@@ -201,6 +208,34 @@ impl<Blocks: Iterator<Item = Result<Block>>> Iterator for PatchStream<'_, Blocks
                 return Some(Err(error));
             }
         }
+    }
+}
+
+/// The samples from number `dropped` on.
+#[derive(Default)]
+struct HeldSamples {
+    is_needed: bool,
+    samples: Vec<f32>,
+    dropped: usize,
+}
+
+impl HeldSamples {
+    fn extend(&mut self, samples: &[f32]) {
+        if self.is_needed {
+            self.samples.extend_from_slice(samples);
+        }
+    }
+
+    /// These samples, but for those behind the end.
+    fn of(&self, range: Range<usize>) -> &[f32] {
+        let place = |sample: usize| sample.saturating_sub(self.dropped).min(self.samples.len());
+        &self.samples[place(range.start)..place(range.end)]
+    }
+
+    fn drop_before(&mut self, sample: usize) {
+        let unneeded = sample.saturating_sub(self.dropped).min(self.samples.len());
+        self.samples.drain(..unneeded);
+        self.dropped += unneeded;
     }
 }
 

@@ -1,11 +1,13 @@
 //! Predictions → what people and programs read: text, JSON, CSV; one file a format;
-//! and recordings → [`picture`]s of them.
+//! recordings → [`picture`]s of them, results → [`figures`] and a [`page`].
 //!
 //! *Takes* an [`Entry`] (one input, judged or failed) and the [`ModelLabel`] it was judged by. *Gives* strings;
 //! opening files and terminals is the doors' business. *Never* computes a score.
 
 pub mod csv;
+pub mod figures;
 pub mod json;
+pub mod page;
 pub mod palette;
 pub mod picture;
 pub mod text;

@@ -22,6 +22,9 @@ pub const PALETTE: [Rgb; 10] = [
     [0xda, 0x4f, 0x20], // rock: vermilion
 ];
 
+/// The colours of series in charts, in turn: blue, vermilion, teal, orange, lilac, plum.
+pub const SERIES: [Rgb; 6] = [PALETTE[0], PALETTE[9], PALETTE[8], PALETTE[4], PALETTE[3], PALETTE[6]];
+
 /// The colour of what has no genre: silence, gaps.
 pub const UNKNOWN: Rgb = [0x8a, 0x8a, 0x8a];
 

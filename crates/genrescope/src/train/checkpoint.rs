@@ -94,13 +94,13 @@ impl Checkpoint {
     }
 }
 
-/// Writes beside `path`, then renames: no reader and no kill ever sees half a file.
+/// Writes beside `path`, then renames: no reader, no kill and no other process at the same work ever sees half a file.
 ///
 /// # Errors
 /// [`ErrorKind::Io`].
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(".part");
+    name.push(format!(".{}.part", std::process::id()));
     let part = path.with_file_name(name);
     let written = std::fs::write(&part, bytes).and_then(|()| std::fs::rename(&part, path));
     written.map_err(|e| Error::io(path.display(), e))

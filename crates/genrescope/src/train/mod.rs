@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::dataset::folds::Partition;
-use crate::dataset::{Dataset, Skipped};
+use crate::dataset::{Dataset, Skipped, Source, segments};
 use crate::model::Model;
 use crate::{Error, Result};
 
@@ -17,11 +17,14 @@ pub mod parts;
 mod run;
 mod schedule;
 pub mod settings;
+mod setup;
+mod start;
+pub mod toy;
 mod validate;
 
 pub(crate) use checkpoint::write_atomically;
 pub use history::Epoch;
-pub use settings::Settings;
+pub use settings::{Experiment, Settings};
 
 use checkpoint::Checkpoint;
 use run::Run;
@@ -132,12 +135,18 @@ pub fn train(
     train_on(&Assignment { dataset: &dataset, parts: &parts, settings }, options, progress)
 }
 
-/// Reads the data set of the settings and reports what was skipped.
+/// Reads the data set of the settings and reports what was skipped; for protocol `segment` its tracks are segments.
 pub(crate) fn read(settings: &Settings, progress: &mut dyn FnMut(Progress)) -> Result<Dataset> {
     settings.check()?;
-    let dataset = Dataset::read(&settings.data.path, settings.data.manifest.as_deref(), &settings.features)?;
+    let data = &settings.data;
+    let source =
+        Source { path: &data.path, manifest: data.manifest.as_deref(), group: data.group.as_deref() };
+    let dataset = Dataset::read_for(&source, &settings.extraction())?;
     progress(Progress::Read { tracks: dataset.tracks.len(), skipped: &dataset.skipped });
-    Ok(dataset)
+    Ok(match settings.split_frames() {
+        Some(frames) => segments::split(dataset, frames),
+        None => dataset,
+    })
 }
 
 /// Trains one model on the training part; the validation part chooses the epoch, the test part is not touched.

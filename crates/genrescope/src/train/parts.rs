@@ -3,7 +3,7 @@
 use super::settings::{Learn, Protocol, Settings};
 use crate::Result;
 use crate::dataset::folds::{self, Partition};
-use crate::dataset::{Dataset, folder};
+use crate::dataset::{Dataset, fold_file, folder};
 
 /// The parts of one model that is to be used, not of a fold that is to be measured: nothing but the published test
 /// part (and, for a twin, what it is measured on) is left out for good.
@@ -11,17 +11,24 @@ use crate::dataset::{Dataset, folder};
 /// # Errors
 /// As [`folds::filtered`] and its neighbours.
 pub fn for_training(dataset: &Dataset, settings: &Settings) -> Result<Partition> {
+    if settings.folds.file.is_some() {
+        return Ok(for_evaluation(dataset, settings)?.swap_remove(0));
+    }
     match settings.folds.protocol {
-        Protocol::Filtered => {
-            let Partition { train, valid, test } = folds::filtered(dataset)?;
-            Ok(join(Partition { train, valid, test }, settings))
+        Protocol::Filtered => Ok(join(folds::filtered(dataset)?, settings)),
+        Protocol::Artist if folds::has_artist_folds(dataset) => {
+            Ok(join(folds::artist(dataset, settings.folds.artist_fold, settings.seed)?, settings))
         }
-        Protocol::Artist => {
-            let partition = folds::artist(dataset, settings.folds.artist_fold, settings.seed)?;
-            Ok(join(partition, settings))
+        Protocol::FilteredRandom | Protocol::ArtistRandom => {
+            Ok(for_evaluation(dataset, settings)?.swap_remove(0))
+        }
+        Protocol::Segment | Protocol::Track | Protocol::Splits => {
+            let all = all(dataset);
+            let valid = folds::stratified_k_fold(dataset, &all, TENTHS, settings.seed)?.swap_remove(0);
+            Ok(join(Partition { train: folds::without(&all, &valid), valid, test: Vec::new() }, settings))
         }
         Protocol::CrossValidation => inner(dataset, &within(dataset)?, Vec::new(), settings),
-        Protocol::Groups => inner(dataset, &all(dataset), Vec::new(), settings),
+        Protocol::Groups | Protocol::Artist => inner(dataset, &all(dataset), Vec::new(), settings),
         Protocol::Twin => {
             let test = measured_by_twin(dataset, settings)?;
             inner(dataset, &folds::twin(dataset, &test), test, settings)
@@ -29,21 +36,57 @@ pub fn for_training(dataset: &Dataset, settings: &Settings) -> Result<Partition>
     }
 }
 
+/// A split is 80/10/10.
+const TENTHS: usize = 10;
+
 /// Every partition that a protocol measures, in the order of its folds. Where an epoch must be chosen, an inner
-/// validation part of whole groups comes out of the training part, never out of the held-out one.
+/// validation part comes out of the training part, never out of the held-out one.
 ///
 /// # Errors
-/// As [`for_training`].
+/// As [`for_training`]; [`crate::ErrorKind::BadSettings`] when parts that were given divide what belongs together.
 pub fn for_evaluation(dataset: &Dataset, settings: &Settings) -> Result<Vec<Partition>> {
-    match settings.folds.protocol {
-        Protocol::Filtered | Protocol::Twin => Ok(vec![for_training(dataset, settings)?]),
-        Protocol::Artist => {
-            let fold = |fold| Ok(join(folds::artist(dataset, fold, settings.seed)?, settings));
-            (1..=3).map(fold).collect()
-        }
-        Protocol::CrossValidation => cross(dataset, &within(dataset)?, settings),
-        Protocol::Groups => cross(dataset, &all(dataset), settings),
+    let protocol = settings.folds.protocol;
+    let partitions = match &settings.folds.file {
+        Some(path) => fold_file::read(path, dataset)?,
+        None => by_protocol(dataset, settings)?,
+    };
+    if protocol.keeps_groups() {
+        partitions.iter().try_for_each(|partition| folds::refuse_crossing(dataset, partition))?;
     }
+    Ok(partitions.into_iter().map(|partition| join(partition, settings)).collect())
+}
+
+fn by_protocol(dataset: &Dataset, settings: &Settings) -> Result<Vec<Partition>> {
+    let (seed, k) = (settings.seed, settings.folds.k());
+    match settings.folds.protocol {
+        Protocol::Segment | Protocol::Track => {
+            Ok(folds::rotated(&folds::stratified_k_fold(dataset, &all(dataset), k, seed)?))
+        }
+        Protocol::Splits => (0..k as u64).map(|split| random_split(dataset, seed + split)).collect(),
+        Protocol::Filtered => Ok(vec![folds::filtered(dataset)?]),
+        Protocol::FilteredRandom => Ok(folds::random_twins(dataset, &[folds::filtered(dataset)?], seed)),
+        Protocol::Artist if folds::has_artist_folds(dataset) => published(dataset, seed),
+        Protocol::ArtistRandom => Ok(folds::random_twins(dataset, &published(dataset, seed)?, seed)),
+        Protocol::CrossValidation => cross(dataset, &within(dataset)?, settings),
+        Protocol::Artist => {
+            folds::refuse_without_groups(dataset)?;
+            cross(dataset, &all(dataset), settings)
+        }
+        Protocol::Groups => cross(dataset, &all(dataset), settings),
+        Protocol::Twin => Ok(vec![for_training(dataset, settings)?]),
+    }
+}
+
+fn published(dataset: &Dataset, seed: u64) -> Result<Vec<Partition>> {
+    (1..=3).map(|fold| folds::artist(dataset, fold, seed)).collect()
+}
+
+fn random_split(dataset: &Dataset, seed: u64) -> Result<Partition> {
+    let all = all(dataset);
+    let mut tenths = folds::stratified_k_fold(dataset, &all, TENTHS, seed)?;
+    let (test, valid) = (tenths.swap_remove(0), tenths.swap_remove(0));
+    let train = folds::without(&folds::without(&all, &test), &valid);
+    Ok(Partition { train, valid, test })
 }
 
 /// Tracks of the filtered split's training and validation parts.
@@ -63,17 +106,21 @@ fn measured_by_twin(dataset: &Dataset, settings: &Settings) -> Result<Vec<usize>
 }
 
 fn cross(dataset: &Dataset, subset: &[usize], settings: &Settings) -> Result<Vec<Partition>> {
-    let held_out = folds::grouped_k_fold(dataset, subset, settings.folds.k, settings.seed)?;
+    let held_out = folds::grouped_k_fold(dataset, subset, settings.folds.k(), settings.seed)?;
     let partition = |test: Vec<usize>| inner(dataset, &folds::without(subset, &test), test, settings);
     held_out.into_iter().map(partition).collect()
 }
 
-/// `learned` with one of `k` parts as validation part, unless that is learned from as well.
+/// `learned` with one of several parts of whole groups as validation part, unless that is learned from as well.
 fn inner(dataset: &Dataset, learned: &[usize], test: Vec<usize>, settings: &Settings) -> Result<Partition> {
     if settings.folds.learn == Learn::TrainAndValid {
         return Ok(Partition { train: learned.to_vec(), valid: Vec::new(), test });
     }
-    let valid = folds::grouped_k_fold(dataset, learned, settings.folds.k, settings.seed)?.swap_remove(0);
+    let parts = match settings.folds.protocol {
+        Protocol::Artist => folds::INNER_FOLDS,
+        _ => settings.folds.k(),
+    };
+    let valid = folds::grouped_k_fold(dataset, learned, parts, settings.seed)?.swap_remove(0);
     Ok(Partition { train: folds::without(learned, &valid), valid, test })
 }
 

@@ -2,18 +2,20 @@
 
 use std::collections::HashMap;
 
-use genrescope_nn::{Adam, Moments, Network, Parameter, Sgd, ShapeError, Trainer};
+use genrescope_nn::{Moments, Network, Parameter, Trainer};
 
 use super::checkpoint::{Checkpoint, State};
 use super::history::Epoch;
 use super::schedule::LearningRate;
-use super::settings::{Keep, Optimizer, Scaling, Settings, Train, Watch};
+use super::settings::{Keep, Settings, Watch};
+use super::setup::{check, feature_input, misfit, new_network, normalisation, trainer};
+use super::start::Start;
 use super::{Assignment, Progress, validate};
+use crate::dataset::Dataset;
 use crate::dataset::folds::Partition;
 use crate::dataset::patches::{Batch, BatchPlan, Sampling, build_batch, plan_epoch};
-use crate::dataset::{Dataset, statistics};
 use crate::metrics::best;
-use crate::model::{FORMAT_VERSION, Header, Model, Normalisation, TrainedOn, zoo};
+use crate::model::{FORMAT_VERSION, Header, Model, TrainedOn, zoo};
 use crate::{Error, ErrorKind, Result};
 
 /// Values of all parameters of a network, in its order.
@@ -29,6 +31,8 @@ pub(crate) struct Run<'a> {
     trainer: Trainer,
     /// Running average of the weights; empty when there is none.
     average: Weights,
+    /// Parameters that stay as they are: index and numbers.
+    frozen: Vec<(usize, Vec<f32>)>,
     /// Weights of the epoch that is kept so far; empty when that is the last one.
     best: Weights,
     pub(crate) state: State,
@@ -48,18 +52,26 @@ impl<'a> Run<'a> {
     pub(crate) fn new(assignment: &Assignment<'a>) -> Result<Self> {
         let Assignment { dataset, parts, settings } = *assignment;
         check(assignment)?;
+        let start = settings.train.from.as_deref().map(Start::load).transpose()?;
         let sampling = Sampling {
             front_end: settings.features.clone(),
-            normalisation: normalisation(dataset, &parts.train, settings),
+            normalisation: normalisation(dataset, &parts.train, settings, start.as_ref()),
+            features: feature_input(dataset, &parts.train, settings, start.as_ref())?,
             augment: settings.augment.clone(),
             patch_frames: settings.model.patch_frames,
+            time_resample: settings.model.time_resample,
+            places: settings.train.patches,
             crops_per_track: settings.train.crops_per_track,
             batch_size: settings.train.batch_size,
             seed: settings.seed,
         };
-        let network = new_network(dataset, settings)?;
+        let mut network = new_network(dataset, settings)?;
+        let frozen = match &start {
+            Some(start) => start.put_into(&mut network, settings)?,
+            None => Vec::new(),
+        };
         let average = if settings.train.average > 0.0 { weights_of(&network) } else { Weights::new() };
-        let steps = plan_epoch(&sampling, &parts.train, 0).len() * settings.train.epochs;
+        let steps = plan_epoch(dataset, &sampling, &parts.train, 0).len() * settings.train.epochs;
         Ok(Self {
             rate: LearningRate::new(&settings.train, steps),
             trainer: trainer(network, &settings.train),
@@ -70,13 +82,14 @@ impl<'a> Run<'a> {
             settings,
             sampling,
             average,
+            frozen,
         })
     }
 
     /// One epoch: every step, validation, and what is kept of it.
     pub(crate) fn epoch(&mut self, progress: &mut dyn FnMut(Progress)) -> Result<()> {
         let epoch = self.state.history.len() + 1;
-        let plans = plan_epoch(&self.sampling, &self.parts.train, epoch - 1);
+        let plans = plan_epoch(self.dataset, &self.sampling, &self.parts.train, epoch - 1);
         let mut tally = Tally::default();
         for (step, plan) in plans.iter().enumerate() {
             self.step(plan, &mut tally)?;
@@ -99,7 +112,9 @@ impl<'a> Run<'a> {
     fn step(&mut self, plan: &BatchPlan, tally: &mut Tally) -> Result<()> {
         let batch = build_batch(self.dataset, &self.sampling, plan);
         let rate = self.rate.at(self.state.steps as usize, self.state.patience.reduction);
-        let result = self.trainer.step(&[&batch.input], plan.samples(), batch.frames, &batch.targets, rate);
+        let inputs = [&batch.input[..], &batch.features];
+        let inputs = &inputs[..1 + usize::from(self.sampling.features.is_some())];
+        let result = self.trainer.step(inputs, plan.samples(), batch.frames, &batch.targets, rate);
         let result = result.map_err(|e| misfit(self.settings, &e))?;
         if !result.loss.is_finite() {
             let what = format!(
@@ -109,9 +124,16 @@ impl<'a> Run<'a> {
             return Err(Error::new(ErrorKind::BadSettings, what));
         }
         self.state.steps += 1;
+        self.hold_frozen();
         self.follow();
         tally.add(&batch, &result.logits, result.loss, rate);
         Ok(())
+    }
+
+    /// Puts frozen parameters back, running statistics included.
+    fn hold_frozen(&mut self) {
+        let parameters = self.trainer.network_mut().parameters_mut();
+        self.frozen.iter().for_each(|(index, numbers)| parameters[*index].data.copy_from_slice(numbers));
     }
 
     /// Moves the running average; young averages forget faster, so that they do not remember the start.
@@ -128,12 +150,7 @@ impl<'a> Run<'a> {
         let train = &self.settings.train;
         let due = epoch.is_multiple_of(train.validate_every) || epoch == train.epochs;
         let valid = match due && !self.parts.valid.is_empty() {
-            true => Some(validate::measure(
-                &self.current()?,
-                self.dataset,
-                &self.parts.valid,
-                train.patch_hop_frames,
-            )?),
+            true => Some(validate::measure(&self.current()?, self.dataset, &self.parts.valid, train)?),
             false => None,
         };
         Ok(Epoch {
@@ -199,12 +216,14 @@ impl<'a> Run<'a> {
             name: settings.model.name.clone(),
             network: settings.model.network.clone(),
             patch_frames: settings.model.patch_frames,
+            time_resample: settings.model.time_resample,
             any_length: zoo::architecture(&settings.model.network)?.any_length,
             front_end: settings.features.clone(),
             genres: self.dataset.genres.clone(),
             normalisation: self.sampling.normalisation.clone(),
+            features: self.sampling.features.clone(),
             trained_on: TrainedOn {
-                data: format!("{data}, {} ({})", folds.protocol.name(), folds.learn.name()),
+                data: format!("{data}, {} ({})", folds.protocol.label(), folds.learn.name()),
                 tracks: self.parts.train.len(),
                 epochs: self.state.best_epoch.unwrap_or(self.state.history.len()),
                 seed: settings.seed,
@@ -251,9 +270,11 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Trained parameters of the network.
+    /// Parameters of the network that training moves.
     pub(crate) fn trainable(&self) -> usize {
-        self.trainer.network().trainable_count()
+        let parameters = self.trainer.network().parameters();
+        let frozen = self.frozen.iter().filter(|(index, _)| parameters[*index].is_trained());
+        self.trainer.network().trainable_count() - frozen.map(|(_, numbers)| numbers.len()).sum::<usize>()
     }
 }
 
@@ -272,67 +293,10 @@ fn right(batch: &Batch, logits: &[f32]) -> usize {
     rows.filter(|(logits, target)| best(logits) == best(target)).count()
 }
 
-fn check(assignment: &Assignment) -> Result<()> {
-    let Assignment { dataset, parts, settings } = assignment;
-    settings.check()?;
-    let network = zoo::architecture(&settings.model.network)?;
-    let bad = |what: String| Err(Error::new(ErrorKind::BadSettings, what));
-    if parts.train.is_empty() {
-        return bad("no track to learn from".into());
-    }
-    if dataset.genres.len() < 2 {
-        return bad(format!("{:?}: at least two genres are needed", dataset.genres));
-    }
-    if settings.augment.crop_frames.is_some() && !network.any_length {
-        return bad(format!("augment.crop_frames: {} takes patches of one length only", network.name));
-    }
-    if settings.train.keep != Keep::Last && parts.valid.is_empty() {
-        return bad("train.keep: no validation track to choose an epoch by; use \"last\"".into());
-    }
-    Ok(())
-}
-
-fn new_network(dataset: &Dataset, settings: &Settings) -> Result<Network> {
-    let input = zoo::Input {
-        frames: settings.model.patch_frames,
-        bands: settings.features.mel_bands,
-        features: 0,
-        genres: dataset.genres.len(),
-    };
-    let network = Network::new(zoo::architecture(&settings.model.network)?.graph(input)?, settings.seed);
-    if let Some([shortest, _]) = settings.augment.crop_frames {
-        network.graph().shapes(shortest).map_err(|e| misfit(settings, &e).at("augment.crop_frames"))?;
-    }
-    Ok(network)
-}
-
-fn normalisation(dataset: &Dataset, tracks: &[usize], settings: &Settings) -> Normalisation {
-    let (front_end, frames) = (&settings.features, settings.model.patch_frames);
-    let [mean, deviation] = match settings.model.normalisation {
-        Scaling::Fixed => [vec![settings.model.mean], vec![settings.model.deviation]],
-        Scaling::Global => statistics::of_all(dataset, tracks, front_end, frames),
-        Scaling::Bands => statistics::of_bands(dataset, tracks, front_end, frames),
-    };
-    Normalisation { mean, deviation }
-}
-
-fn trainer(network: Network, settings: &Train) -> Trainer {
-    let &Train { momentum, weight_decay, epsilon: eps, clip_norm, .. } = settings;
-    let trainer = match settings.optimizer {
-        Optimizer::Adam => Trainer::new(network, Adam { weight_decay, eps, ..Adam::default() }),
-        Optimizer::Sgd => Trainer::new(network, Sgd { momentum, weight_decay }),
-    };
-    if clip_norm > 0.0 { trainer.clipped_to(clip_norm) } else { trainer }
-}
-
 fn weights_of(network: &Network) -> Weights {
     network.parameters().iter().map(|parameter| parameter.data.clone()).collect()
 }
 
 fn put(parameters: &mut [Parameter], weights: Weights) {
     parameters.iter_mut().zip(weights).for_each(|(parameter, weights)| parameter.data = weights);
-}
-
-fn misfit(settings: &Settings, error: &ShapeError) -> Error {
-    Error::new(ErrorKind::BadSettings, format!("network {}: {error}", settings.model.network))
 }

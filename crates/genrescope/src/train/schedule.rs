@@ -61,6 +61,8 @@ fn anneal(from: f32, to: f32, share: f32) -> f32 {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Patience {
     best: Option<f64>,
+    /// As `best`, counted by the early stop's own difference.
+    best_to_stop: Option<f64>,
     bad_epochs: usize,
     epochs_since_reduction: usize,
     /// What the plateaus so far have left of the learning rate.
@@ -69,21 +71,22 @@ pub(crate) struct Patience {
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { best: None, bad_epochs: 0, epochs_since_reduction: 0, reduction: 1.0 }
+        Self { best: None, best_to_stop: None, bad_epochs: 0, epochs_since_reduction: 0, reduction: 1.0 }
     }
 }
 
 impl Patience {
     /// Takes the loss of an epoch; lowers [`Patience::reduction`] on a plateau.
     pub(crate) fn observe(&mut self, loss: f64, settings: &Train) {
-        if self.best.is_none_or(|best| loss < best - settings.min_delta) {
-            self.best = Some(loss);
-            self.bad_epochs = 0;
-            self.epochs_since_reduction = 0;
-            return;
-        }
+        let improves = |best: Option<f64>, delta: f64| best.is_none_or(|best| loss < best - delta);
         self.bad_epochs += 1;
         self.epochs_since_reduction += 1;
+        if improves(self.best_to_stop, settings.early_stop_min_delta.unwrap_or(settings.min_delta)) {
+            (self.best_to_stop, self.bad_epochs) = (Some(loss), 0);
+        }
+        if improves(self.best, settings.min_delta) {
+            (self.best, self.epochs_since_reduction) = (Some(loss), 0);
+        }
         if settings.schedule == Schedule::Plateau && self.epochs_since_reduction > settings.plateau_patience {
             self.reduction *= settings.plateau_factor;
             self.epochs_since_reduction = 0;

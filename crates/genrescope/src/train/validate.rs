@@ -2,11 +2,13 @@
 
 use rayon::prelude::*;
 
+use super::settings::Train;
 use crate::Result;
-use crate::dataset::{Dataset, Spectrogram};
+use crate::dataset::patches::Places;
+use crate::dataset::{Dataset, Track, segments};
 use crate::features::rereference_db;
 use crate::metrics;
-use crate::model::Model;
+use crate::model::{Model, PatchInput};
 
 /// Patches that the network sees at once; bounds memory.
 const PATCHES_AT_ONCE: usize = 8;
@@ -18,14 +20,14 @@ pub(crate) struct Validation {
     pub(crate) accuracy: f64,
 }
 
-/// Measures tracks by the mean of the scores of their patches, `hop_frames` apart.
+/// Measures tracks by the mean of the scores of their patches: segments, or patches `patch_hop_frames` apart.
 pub(crate) fn measure(
     model: &Model,
     dataset: &Dataset,
     tracks: &[usize],
-    hop_frames: usize,
+    settings: &Train,
 ) -> Result<Validation> {
-    let of_track = |&t: &usize| track_scores(model, &dataset.tracks[t].spectrogram, hop_frames);
+    let of_track = |&t: &usize| track_scores(model, &dataset.tracks[t], settings);
     let scores = tracks.par_iter().map(of_track).collect::<Result<Vec<_>>>()?;
     let predicted: Vec<usize> = scores.iter().map(|scores| metrics::best(scores)).collect();
     let truth = dataset.genres_of(tracks);
@@ -35,22 +37,25 @@ pub(crate) fn measure(
     })
 }
 
-fn track_scores(model: &Model, spectrogram: &Spectrogram, hop_frames: usize) -> Result<Vec<f32>> {
-    let frames = model.header.patch_frames;
-    let last = spectrogram.frames().saturating_sub(frames);
-    let starts: Vec<usize> = (0..=last).step_by(hop_frames).collect();
+fn track_scores(model: &Model, track: &Track, settings: &Train) -> Result<Vec<f32>> {
+    let (frames, of_track) = (model.header.patch_frames, track.spectrogram.frames());
+    let starts: Vec<usize> = match settings.patches {
+        Places::Segments => segments::starts(of_track, frames),
+        Places::Random => (0..=of_track.saturating_sub(frames)).step_by(settings.patch_hop_frames).collect(),
+    };
+    let patches: Vec<(usize, usize)> = starts.into_iter().enumerate().collect();
     let mut sum = vec![0.0; model.header.genres.len()];
-    for starts in starts.chunks(PATCHES_AT_ONCE) {
-        let patches: Vec<Vec<f32>> = starts.iter().map(|&from| patch(model, spectrogram, from)).collect();
-        for scores in model.scores(&patches)? {
+    for some in patches.chunks(PATCHES_AT_ONCE) {
+        let inputs: Vec<PatchInput> = some.iter().map(|&place| patch(model, track, place)).collect();
+        for scores in model.scores(&inputs)? {
             sum.iter_mut().zip(scores).for_each(|(sum, score)| *sum += score);
         }
     }
-    Ok(sum.into_iter().map(|sum| sum / starts.len() as f32).collect())
+    Ok(sum.into_iter().map(|sum| sum / patches.len() as f32).collect())
 }
 
-fn patch(model: &Model, spectrogram: &Spectrogram, from: usize) -> Vec<f32> {
-    let mut patch = spectrogram.crop(from, model.header.patch_frames);
-    rereference_db(&mut patch, &model.header.front_end);
-    patch
+fn patch(model: &Model, track: &Track, (number, from): (usize, usize)) -> PatchInput {
+    let mut db = track.spectrogram.crop(from, model.header.patch_frames);
+    rereference_db(&mut db, &model.header.front_end);
+    PatchInput { db, features: track.vectors.get(number).cloned().unwrap_or_default() }
 }

@@ -6,7 +6,11 @@ mod bbnn;
 mod mlfi;
 mod residual;
 mod shallow;
+mod trial;
 
+pub use trial::Trial;
+
+use super::outline::{Stage, outline};
 use crate::{Error, ErrorKind, Result};
 use genrescope_nn::layers::BatchNorm;
 use genrescope_nn::{Graph, Network, ShapeError};
@@ -48,28 +52,37 @@ impl Architecture {
     /// # Errors
     /// [`ErrorKind::BadSettings`] when the input is too small for it (names the node), or lacks the features.
     pub fn graph(&self, input: Input) -> Result<Graph> {
-        if input.features == 0 {
-            self.refuse_without_features()?;
-        }
+        self.check_features(input.features)?;
         (self.build)(input).map_err(|error| {
             Error::new(ErrorKind::BadSettings, format!("network {}: {error}", self.name)).with_source(error)
         })
     }
 
-    /// For those who have a spectrogram alone.
+    /// Whether it reads audio features if and only if there are some.
     ///
     /// # Errors
-    /// [`ErrorKind::BadSettings`] when the network reads audio features as well.
-    pub fn refuse_without_features(&self) -> Result<()> {
-        if self.published.features == 0 {
-            return Ok(());
-        }
-        let what = format!(
-            "network {} reads {} audio features beside the spectrogram, which settings and model files cannot give \
-             it so far; use a network that `genrescope models` lists without features",
-            self.name, self.published.features
-        );
+    /// [`ErrorKind::BadSettings`] with what is missing or too much.
+    pub fn check_features(&self, features: usize) -> Result<()> {
+        let what = match (self.published.features > 0, features > 0) {
+            (true, false) => format!(
+                "network {} reads audio features beside the spectrogram: say which in [model.features], such as \
+                 set = \"mel46\" from the spectrogram or set = \"gtzan55\" from the audio",
+                self.name
+            ),
+            (false, true) => {
+                format!("network {} reads no audio features: leave [model.features] out", self.name)
+            }
+            _ => return Ok(()),
+        };
         Err(Error::new(ErrorKind::BadSettings, what))
+    }
+
+    /// Its stages in words, at an input or at the published one.
+    ///
+    /// # Errors
+    /// As [`Architecture::graph`].
+    pub fn outline(&self, input: Option<Input>) -> Result<Vec<Stage>> {
+        Ok(outline(&Network::unset(self.graph(input.unwrap_or(self.published))?)))
     }
 
     /// Its size at the published input.

@@ -1,4 +1,4 @@
-//! Pictures of a recording: what its features are made of, as SVG or PNG.
+//! Pictures as SVG or PNG; and that of a recording: what its features are made of.
 //!
 //! *Takes* samples at [`SAMPLE_RATE_HZ`]. *Gives* a [`Scene`] of six panels, and writes any scene ([`svg`], [`png`]).
 //! *Decides* how it looks; the numbers come from [`features`](crate::features).
@@ -9,10 +9,12 @@ mod scene;
 mod svg;
 
 pub use png::png;
-pub use scene::{Anchor, Grid, Line, Rectangle, Scene, Shape, Text, heat};
+pub use scene::{Anchor, Dot, Fill, Grid, Line, Rectangle, Scene, Shape, Text, heat};
+pub(crate) use scene::{FAINT, INK, PAPER, RULE};
 pub use svg::svg;
+pub(crate) use svg::{escaped, inline};
 
-use self::panel::{Curve, INK, Panel, grid, points, seconds};
+use self::panel::{Curve, Panel, grid, points, seconds};
 use super::palette::Rgb;
 use crate::features::{
     Framing, MEL_BANDS, Magnitudes, Padding, ROLL_PERCENT, SAMPLE_RATE_HZ, chroma_stft, decompose_hpss,

@@ -1,10 +1,8 @@
 //! A panel: a grid of levels with its title, its axes and lines drawn over it.
 
-use super::scene::{Anchor, Grid, Line, Rectangle, Scene, Shape, Text};
+use super::scene::{Anchor, FAINT, Grid, INK, Line, Rectangle, Scene, Shape};
 use crate::report::palette::Rgb;
 
-pub(super) const INK: Rgb = [0x22, 0x22, 0x2a];
-const FAINT: Rgb = [0x6b, 0x6b, 0x76];
 const FONT: f64 = 12.0;
 const TICK: f64 = 5.0;
 /// Most columns and rows of a grid: what a panel can show on a dense screen.
@@ -60,14 +58,6 @@ impl Panel {
 }
 
 impl Scene {
-    pub(super) fn words(&mut self, at: (f64, f64), anchor: Anchor, size: f64, colour: Rgb, words: &str) {
-        self.shapes.push(Shape::Text(Text { at, anchor, size, colour, words: words.into() }));
-    }
-
-    pub(super) fn stroke(&mut self, from: (f64, f64), to: (f64, f64), colour: Rgb, width: f64) {
-        self.shapes.push(Shape::Line(Line { points: vec![from, to], colour, width }));
-    }
-
     /// The colours of levels from 0 to -`range_db`, upwards.
     pub(super) fn colour_bar(&mut self, place: Rectangle, range_db: f64) {
         let grid = Grid { columns: 1, levels: (0..=255).rev().collect() };

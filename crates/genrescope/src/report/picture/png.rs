@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use super::scene::{Anchor, Grid, Line, Rectangle, Scene, Shape, Text, heat};
+use super::scene::{Anchor, Dot, Fill, Grid, Line, Rectangle, Scene, Shape, Text, heat};
 use crate::report::palette::Rgb;
 
 /// Pixels of a PNG for each of the scene: sharp on dense screens.
@@ -17,6 +17,8 @@ pub fn png(scene: &Scene) -> Vec<u8> {
             Shape::Image(place, grid) => canvas.image(place, grid),
             Shape::Line(line) => canvas.line(line),
             Shape::Text(text) => canvas.text(text),
+            Shape::Fill(fill) => canvas.rectangle(fill),
+            Shape::Dot(dot) => canvas.dot(dot),
         }
     }
     encoded(canvas.width, canvas.height, ::png::ColorType::Rgb, None, canvas.pixels.as_flattened())
@@ -104,6 +106,32 @@ impl Canvas {
         cover.into_iter().for_each(|((x, y), covered)| self.blend(x, y, line.colour, covered));
     }
 
+    /// Edges cover their pixels in part.
+    fn rectangle(&mut self, fill: &Fill) {
+        let Rectangle { x, y, width, height } = fill.place;
+        let inside = |pixel: usize, from: f64, to: f64| {
+            let (start, end) = (pixel as f64, (pixel + 1) as f64);
+            (end.min(to * SCALE) - start.max(from * SCALE)).clamp(0.0, 1.0)
+        };
+        for py in (y * SCALE).max(0.0) as usize..=((y + height) * SCALE) as usize {
+            for px in (x * SCALE).max(0.0) as usize..=((x + width) * SCALE) as usize {
+                let cover = inside(px, x, x + width) * inside(py, y, y + height);
+                self.blend(px, py, fill.colour, (cover * fill.opacity) as f32);
+            }
+        }
+    }
+
+    fn dot(&mut self, dot: &Dot) {
+        let (x, y, radius) = (dot.at.0 * SCALE, dot.at.1 * SCALE, dot.radius * SCALE);
+        for py in (y - radius - 1.0).max(0.0) as usize..=(y + radius + 1.0).max(0.0) as usize {
+            for px in (x - radius - 1.0).max(0.0) as usize..=(x + radius + 1.0).max(0.0) as usize {
+                let far = (px as f64 + 0.5 - x).hypot(py as f64 + 0.5 - y);
+                let cover = (radius + 0.5 - far).clamp(0.0, 1.0);
+                self.blend(px, py, dot.colour, (cover * dot.opacity) as f32);
+            }
+        }
+    }
+
     fn text(&mut self, text: &Text) {
         let size = text.size * SCALE / 100.0;
         let letters: Vec<&Letter> = text.words.chars().map(letter).collect();
@@ -113,9 +141,13 @@ impl Canvas {
             Anchor::Middle => length / 2.0,
             Anchor::End => length,
         };
-        let (mut x, y) = (text.at.0 * SCALE - before, text.at.1 * SCALE);
+        let (sin, cos) = text.turn_degrees.to_radians().sin_cos();
+        let mut x = -before;
         for letter in letters {
-            let place = |&(px, py): &(f64, f64)| (x + px * size, y - py * size);
+            let place = |&(px, py): &(f64, f64)| {
+                let (along, down) = (x + px * size, -py * size);
+                (text.at.0 * SCALE + along * cos - down * sin, text.at.1 * SCALE + along * sin + down * cos)
+            };
             let contours: Vec<Vec<(f64, f64)>> =
                 letter.contours.iter().map(|contour| contour.iter().map(place).collect()).collect();
             self.fill(&contours, text.colour);

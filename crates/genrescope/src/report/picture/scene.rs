@@ -20,6 +20,10 @@ pub enum Shape {
     Line(Line),
     /// Words.
     Text(Text),
+    /// A filled rectangle.
+    Fill(Fill),
+    /// A filled circle.
+    Dot(Dot),
 }
 
 /// Where something lies.
@@ -65,6 +69,79 @@ pub struct Text {
     pub colour: Rgb,
     /// What they say.
     pub words: String,
+    /// How far they are turned about their anchor, clockwise.
+    pub turn_degrees: f64,
+}
+
+/// A filled rectangle.
+pub struct Fill {
+    /// Where it lies.
+    pub place: Rectangle,
+    /// Its colour.
+    pub colour: Rgb,
+    /// How much it covers what is under it, 0 to 1.
+    pub opacity: f64,
+}
+
+/// A filled circle.
+pub struct Dot {
+    /// Its centre.
+    pub at: (f64, f64),
+    /// Its radius.
+    pub radius: f64,
+    /// Its colour.
+    pub colour: Rgb,
+    /// How much it covers what is under it, 0 to 1.
+    pub opacity: f64,
+}
+
+/// What is written.
+pub(crate) const INK: Rgb = [0x22, 0x22, 0x2a];
+/// What is written beside.
+pub(crate) const FAINT: Rgb = [0x6b, 0x6b, 0x76];
+/// Lines of a grid.
+pub(crate) const RULE: Rgb = [0xdf, 0xdf, 0xe6];
+/// What it is written on.
+pub(crate) const PAPER: Rgb = [0xff, 0xff, 0xff];
+
+impl Scene {
+    /// A picture without shapes.
+    pub(crate) fn of_size(width: f64, height: f64) -> Self {
+        Self { width, height, shapes: Vec::new() }
+    }
+
+    pub(crate) fn words(&mut self, at: (f64, f64), anchor: Anchor, size: f64, colour: Rgb, words: &str) {
+        self.turned(at, anchor, (size, 0.0), colour, words);
+    }
+
+    /// Words of a size, turned clockwise by degrees.
+    pub(crate) fn turned(
+        &mut self,
+        at: (f64, f64),
+        anchor: Anchor,
+        (size, turn_degrees): (f64, f64),
+        colour: Rgb,
+        words: &str,
+    ) {
+        let words = words.into();
+        self.shapes.push(Shape::Text(Text { at, anchor, size, colour, words, turn_degrees }));
+    }
+
+    pub(crate) fn stroke(&mut self, from: (f64, f64), to: (f64, f64), colour: Rgb, width: f64) {
+        self.polyline(vec![from, to], colour, width);
+    }
+
+    pub(crate) fn polyline(&mut self, points: Vec<(f64, f64)>, colour: Rgb, width: f64) {
+        self.shapes.push(Shape::Line(Line { points, colour, width }));
+    }
+
+    pub(crate) fn fill(&mut self, place: Rectangle, colour: Rgb, opacity: f64) {
+        self.shapes.push(Shape::Fill(Fill { place, colour, opacity }));
+    }
+
+    pub(crate) fn dot(&mut self, at: (f64, f64), radius: f64, colour: Rgb, opacity: f64) {
+        self.shapes.push(Shape::Dot(Dot { at, radius, colour, opacity }));
+    }
 }
 
 /// Which part of a text stands at its place.

@@ -3,26 +3,78 @@
 use std::fmt::Write;
 
 use super::png;
-use super::scene::{Anchor, Grid, Line, Rectangle, Scene, Shape, Text};
-use crate::report::palette::Rgb;
+use super::scene::{Anchor, Dot, FAINT, Fill, Grid, INK, Line, PAPER, RULE, Rectangle, Scene, Shape, Text};
+use crate::report::palette::{Rgb, SERIES};
 
 /// The text of an SVG file.
 pub fn svg(scene: &Scene) -> String {
     let (width, height) = (scene.width, scene.height);
-    let mut out = format!(
+    format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:xlink=\"http://www.w3.org/1999/xlink\" \
          viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" \
          font-family=\"DejaVu Sans, Verdana, sans-serif\">\n\
-         <rect width=\"{width}\" height=\"{height}\" fill=\"#ffffff\"/>\n"
-    );
-    for shape in &scene.shapes {
-        out += &match shape {
-            Shape::Image(place, grid) => image(place, grid),
-            Shape::Line(line) => polyline(line),
-            Shape::Text(text) => words(text),
-        };
+         <rect width=\"{width}\" height=\"{height}\" fill=\"#ffffff\"/>\n{}</svg>\n",
+        shapes(scene, hex)
+    )
+}
+
+/// As an element of a page, whose style sheet says what `--ink`, `--faint`, `--rule`, `--paper` and the colours of
+/// series, `--series-0` and so on, are; `title` is read aloud.
+pub(crate) fn inline(scene: &Scene, title: &str) -> String {
+    let (width, height) = (scene.width, scene.height);
+    let title = escaped(title);
+    format!(
+        "<svg role=\"img\" aria-label=\"{title}\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" \
+         height=\"{height}\">\n{}</svg>\n",
+        shapes(scene, themed)
+    )
+}
+
+/// How a colour is written.
+type Paint = fn(Rgb) -> String;
+
+fn shapes(scene: &Scene, paint: Paint) -> String {
+    let shape = |shape: &Shape| match shape {
+        Shape::Image(place, grid) => image(place, grid),
+        Shape::Line(line) => polyline(line, paint),
+        Shape::Text(text) => words(text, paint),
+        Shape::Fill(fill) => rectangle(fill, paint),
+        Shape::Dot(dot) => circle(dot, paint),
+    };
+    scene.shapes.iter().map(shape).collect()
+}
+
+fn themed(colour: Rgb) -> String {
+    let neutral = [(INK, "ink"), (FAINT, "faint"), (RULE, "rule"), (PAPER, "paper")];
+    if let Some((_, name)) = neutral.iter().find(|(known, _)| *known == colour) {
+        return format!("var(--{name})");
     }
-    out + "</svg>\n"
+    match SERIES.iter().position(|known| *known == colour) {
+        Some(place) => format!("var(--series-{place})"),
+        None => hex(colour),
+    }
+}
+
+fn rectangle(fill: &Fill, paint: Paint) -> String {
+    let Rectangle { x, y, width, height } = fill.place;
+    format!(
+        "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" fill=\"{}\"{}/>\n",
+        paint(fill.colour),
+        opacity(fill.opacity)
+    )
+}
+
+fn circle(dot: &Dot, paint: Paint) -> String {
+    let ((x, y), radius) = (dot.at, dot.radius);
+    format!(
+        "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius}\" fill=\"{}\"{}/>\n",
+        paint(dot.colour),
+        opacity(dot.opacity)
+    )
+}
+
+fn opacity(opacity: f64) -> String {
+    if opacity < 1.0 { format!(" fill-opacity=\"{opacity:.2}\"") } else { String::new() }
 }
 
 fn image(place: &Rectangle, grid: &Grid) -> String {
@@ -34,32 +86,41 @@ fn image(place: &Rectangle, grid: &Grid) -> String {
     )
 }
 
-fn polyline(line: &Line) -> String {
+fn polyline(line: &Line, paint: Paint) -> String {
     let mut points = String::new();
     for (x, y) in &line.points {
         let _ = write!(points, "{x:.1},{y:.1} ");
     }
     format!(
         "<polyline fill=\"none\" stroke=\"{}\" stroke-width=\"{}\" stroke-linejoin=\"round\" points=\"{}\"/>\n",
-        hex(line.colour),
+        paint(line.colour),
         line.width,
         points.trim_end()
     )
 }
 
-fn words(text: &Text) -> String {
+fn words(text: &Text, paint: Paint) -> String {
     let anchor = match text.anchor {
         Anchor::Start => "start",
         Anchor::Middle => "middle",
         Anchor::End => "end",
     };
-    let escaped = text.words.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     let (x, y) = text.at;
+    let turn = match text.turn_degrees {
+        0.0 => String::new(),
+        degrees => format!(" transform=\"rotate({degrees} {x:.1} {y:.1})\""),
+    };
     format!(
-        "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" font-size=\"{}\" fill=\"{}\">{escaped}</text>\n",
+        "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" font-size=\"{}\" fill=\"{}\"{turn}>{}</text>\n",
         text.size,
-        hex(text.colour)
+        paint(text.colour),
+        escaped(&text.words)
     )
+}
+
+/// Text inside of an element or of an attribute.
+pub(crate) fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 fn hex([r, g, b]: Rgb) -> String {

@@ -1,5 +1,7 @@
 //! `genrescope bench`: how fast each stage is on this machine. Clocks live here, never in the library.
 
+mod networks;
+
 use std::hint::black_box;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -8,7 +10,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use genrescope::audio::{AudioStream, Waveform};
 use genrescope::features::{FrontEnd, Padding, SAMPLE_RATE_HZ, descriptors, mel_spectrogram, patch_db};
-use genrescope::model::Model;
+use genrescope::model::{Model, PatchInput};
 use genrescope::predict::{Decoding, PATCH_HOP, Settings, classify};
 use serde::Serialize;
 
@@ -20,7 +22,8 @@ const EXAMPLES: &str = "\
 Examples:
   genrescope bench                    a minute of synthetic audio
   genrescope bench song.mp3
-  genrescope bench song.mp3 --model my-model.safetensors --threads 1";
+  genrescope bench song.mp3 --model my-model.safetensors --threads 1
+  genrescope bench --networks --threads 1 > speed.csv   every network, one patch";
 
 /// Length of the synthetic recording, seconds.
 const SYNTHETIC_S: usize = 60;
@@ -42,6 +45,12 @@ pub(crate) struct Arguments {
     /// Each stage is run this often; the fastest run counts
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     runs: u16,
+    /// Measure one patch of every network instead, as CSV
+    #[arg(long, conflicts_with_all = ["file", "model"])]
+    networks: bool,
+    /// Frames of that patch; those of each network's source unless given
+    #[arg(long, value_name = "N", requires = "networks")]
+    frames: Option<usize>,
     /// Commit of the code, for the record
     #[arg(long, env = "GENRESCOPE_COMMIT", default_value = "unknown", hide_env_values = true)]
     commit: String,
@@ -92,7 +101,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending> {
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let threads = arguments.threads.map_or_else(cores, usize::from);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-    let record = pool.context("threads cannot be started")?.install(|| measure(arguments, threads))?;
+    let pool = pool.context("threads cannot be started")?;
+    if arguments.networks {
+        let clock = Clock { runs: arguments.runs, duration_s: 0.0 };
+        return print(&pool.install(|| networks::table(&clock, arguments.frames))?);
+    }
+    let record = pool.install(|| measure(arguments, threads))?;
     print(&(serde_json::to_string_pretty(&record)? + "\n"))
 }
 
@@ -141,7 +155,11 @@ fn network(model: &Model, waveform: &Waveform, clock: &Clock) -> Result<NetworkS
     let (header, front_end) = (&model.header, &model.header.front_end);
     let mel = mel_spectrogram(waveform, front_end)?;
     let power: Vec<f32> = mel.power.iter().copied().cycle().take(header.patch_frames * mel.bands).collect();
-    let patches = vec![patch_db(&power, front_end, None); PATCHES];
+    let db = patch_db(&power, front_end, None);
+    let samples = front_end.samples_of(0, header.patch_frames);
+    let samples = &waveform.samples[..waveform.samples.len().min(samples.end)];
+    let features = header.features.as_ref().map(|input| input.extraction.of_patch(&db, samples, front_end));
+    let patches = vec![PatchInput { db, features: features.unwrap_or_default() }; PATCHES];
     Ok(NetworkSpeed {
         name: header.network.clone(),
         patch_frames: header.patch_frames,

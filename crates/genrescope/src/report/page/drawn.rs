@@ -1,0 +1,368 @@
+//! The figures of a page.
+
+use super::Figure;
+use super::details::leak;
+use super::experiments::{Experiment, Found};
+use super::groups::{Group, counted};
+use super::published::{PROTOCOL, modes, ours, published};
+use crate::metrics::calibration;
+use crate::report::figures::{
+    Axis, Bar, BarChart, BarGroup, Chart, Series, Style, confusion, reliability, sphere,
+};
+use crate::train::Epoch;
+use crate::train::toy::l2_toy;
+
+/// Protocols from the most to the least flattering, those of one size beside each other.
+const PROTOCOLS: [(&str, &str); 8] = [
+    ("segment", "random segments"),
+    ("track", "random tracks"),
+    ("splits", "random splits"),
+    ("filtered_random", "random, sizes of filtered"),
+    ("filtered", "filtered"),
+    ("artist_random", "random, sizes of artist"),
+    ("artist", "artist"),
+    ("cross_validation", "artists, inside training"),
+];
+
+/// Figures of all results together; those that nothing was measured for are left out.
+pub(super) fn overall(found: &Found, groups: &[Group]) -> Vec<Figure> {
+    let scenes = [
+        ("modes", modes_chart(found, groups)),
+        ("mode-means", means_chart(found, groups)),
+        ("leak", leak_chart(groups)),
+        ("size", size_chart(groups)),
+        ("work", work_chart(groups)),
+        ("speed", speed_chart(found, groups)),
+        ("transposition", transposition_chart(found)),
+    ];
+    let mut figures: Vec<Figure> = scenes
+        .into_iter()
+        .filter_map(|(name, chart)| Some(Figure { name: name.into(), scene: chart?.scene() }))
+        .collect();
+    let toy = groups.iter().any(|group| group.network() == "v-kernel-l2").then(|| l2_toy(1).ok()).flatten();
+    figures.extend(toy.map(|toy| Figure { name: "l2-toy".into(), scene: sphere(&toy) }));
+    figures
+}
+
+/// One of the two kinds of chart.
+enum Drawn {
+    Bars(BarChart),
+    Lines(Chart),
+}
+
+impl Drawn {
+    fn scene(&self) -> crate::report::picture::Scene {
+        match self {
+            Self::Bars(chart) => chart.scene(),
+            Self::Lines(chart) => chart.scene(),
+        }
+    }
+}
+
+fn modes_chart(found: &Found, groups: &[Group]) -> Option<Drawn> {
+    let bar = |network: &String| {
+        let group = ours(groups, network, PROTOCOL);
+        Bar {
+            label: network.trim_start_matches("mlfi-").into(),
+            value: group.map(Group::accuracy),
+            note: if group.is_none() { "not run".into() } else { String::new() },
+            interval: group.map(Group::interval),
+            published: published(found, network),
+        }
+    };
+    let group = |(series, (name, networks)): (usize, (&str, Vec<String>))| BarGroup {
+        name: name.into(),
+        series,
+        bars: networks.iter().map(bar).collect(),
+    };
+    bars(
+        "Accuracy of every mode of interaction",
+        &behind(groups),
+        modes().into_iter().enumerate().map(group).collect(),
+    )
+}
+
+fn means_chart(found: &Found, groups: &[Group]) -> Option<Drawn> {
+    let mean = |values: Vec<Option<f64>>| -> Option<f64> {
+        let values: Vec<f64> = values.into_iter().collect::<Option<_>>()?;
+        Some(values.iter().sum::<f64>() / values.len() as f64)
+    };
+    let group = |(series, (name, networks)): (usize, (&str, Vec<String>))| {
+        let own: Vec<Option<f64>> =
+            networks.iter().map(|network| ours(groups, network, PROTOCOL).map(Group::accuracy)).collect();
+        let run = own.iter().flatten().count();
+        let bar = Bar {
+            note: if run < own.len() { format!("{run} of {} run", own.len()) } else { String::new() },
+            label: name.trim_end_matches(": no interaction").into(),
+            value: mean(own),
+            published: mean(networks.iter().map(|network| published(found, network)).collect()),
+            interval: None,
+        };
+        BarGroup { name: String::new(), series, bars: vec![bar] }
+    };
+    bars("Mean accuracy of the modes", &behind(groups), modes().into_iter().enumerate().map(group).collect())
+}
+
+/// What stands behind the networks of source 1: the same words for all, or how they differ.
+fn behind(groups: &[Group]) -> String {
+    let mut behind: Vec<String> = modes()
+        .into_iter()
+        .flat_map(|(_, networks)| networks)
+        .filter_map(|network| Some(ours(groups, &network, PROTOCOL)?.behind()))
+        .collect();
+    behind.sort();
+    behind.dedup();
+    let words = if behind.is_empty() { "nothing of ours so far".into() } else { behind.join(", ") };
+    format!("Random segments, which leak; {words}. Lines: 95 % intervals.")
+}
+
+fn bars(title: &str, note: &str, groups: Vec<BarGroup>) -> Option<Drawn> {
+    let bars = || groups.iter().flat_map(|group| &group.bars);
+    let ends = |bar: &Bar| {
+        [bar.value, bar.published]
+            .into_iter()
+            .chain(bar.interval.map(|ends| ends.map(Some)).into_iter().flatten())
+    };
+    let values: Vec<f64> = bars().flat_map(ends).flatten().collect();
+    bars().find(|bar| bar.value.is_some() || bar.published.is_some())?;
+    let axis = Axis::around("accuracy, %", values.iter().copied());
+    let cut = if axis.range[0] > 0.0 {
+        format!(" The axis begins at {} %.", axis.range[0].round())
+    } else {
+        String::new()
+    };
+    Some(Drawn::Bars(BarChart { title: title.into(), note: format!("{note}{cut}"), axis, groups }))
+}
+
+/// The network that was measured in most protocols, in each of them.
+fn leak_chart(groups: &[Group]) -> Option<Drawn> {
+    let of = |network: &str| -> Vec<(&str, &Group)> {
+        let find = |(protocol, label): &(&str, &'static str)| {
+            let fits = |group: &&Group| group.network() == network && group.protocol() == *protocol;
+            Some((*label, groups.iter().filter(fits).max_by_key(|group| group.collection() == "leak")?))
+        };
+        PROTOCOLS.iter().filter_map(find).collect()
+    };
+    let network = groups.iter().map(|group| group.network()).max_by_key(|network| of(network).len())?;
+    let rows = of(network);
+    if rows.len() < 3 {
+        return None;
+    }
+    let group = |(label, group): &(&str, &Group)| BarGroup {
+        name: String::new(),
+        series: usize::from(leak(group.protocol()).is_some()),
+        bars: vec![Bar {
+            label: (*label).into(),
+            value: Some(group.accuracy()),
+            interval: Some(group.interval()),
+            note: group.behind(),
+            published: None,
+        }],
+    };
+    let note = format!(
+        "{network}, the same training. Red: something of what is measured is learned from. Each random twin has the \
+         sizes of the split under it: the step between them is what the leak is worth."
+    );
+    Some(Drawn::Bars(BarChart {
+        title: "What each leak is worth".into(),
+        note,
+        axis: Axis::linear("accuracy, %", [0.0, 100.0]),
+        groups: rows.iter().map(group).collect(),
+    }))
+}
+
+/// Accuracy of the protocol that most networks were measured in, over what they cost.
+fn against(groups: &[Group], cost: impl Fn(&Group) -> Option<f64>, title: &str, axis: &str) -> Option<Drawn> {
+    let honest = |protocol: &str| leak(protocol).is_none();
+    let networks = |protocol: &str| {
+        let mut names: Vec<&str> = groups
+            .iter()
+            .filter(|group| group.protocol() == protocol && cost(group).is_some())
+            .map(|group| group.network())
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        names.len()
+    };
+    let protocol = groups
+        .iter()
+        .map(|group| group.protocol())
+        .max_by_key(|protocol| (networks(protocol), honest(protocol)))?;
+    let of: Vec<&Group> =
+        groups.iter().filter(|group| group.protocol() == protocol && cost(group).is_some()).collect();
+    if of.len() < 2 {
+        return None;
+    }
+    let mut series: Vec<Series> = Vec::new();
+    for group in &of {
+        let family = family(group.network());
+        let place = series.iter().position(|other| other.name == family).unwrap_or_else(|| {
+            series.push(Series { name: family, points: Vec::new(), names: Vec::new(), style: Style::Named });
+            series.len() - 1
+        });
+        series[place].points.push((cost(group)?, group.accuracy()));
+        series[place].names.push(group.network().into());
+    }
+    series.iter_mut().for_each(keep_best_name);
+    let points = || series.iter().flat_map(|series| series.points.clone());
+    Some(Drawn::Lines(Chart {
+        title: title.into(),
+        note: format!(
+            "Protocol {}; {}. The best of each family is named.",
+            protocol.replace('_', " "),
+            counted(of.len(), "evaluation")
+        ),
+        across: Axis::logarithmic(axis, points().map(|point| point.0).collect::<Vec<_>>().into_iter()),
+        upwards: Axis::around("accuracy, %", points().map(|point| point.1).collect::<Vec<_>>().into_iter()),
+        series,
+    }))
+}
+
+/// Where more than three points would be named, only the highest is.
+fn keep_best_name(series: &mut Series) {
+    let best = (0..series.points.len()).max_by(|&a, &b| series.points[a].1.total_cmp(&series.points[b].1));
+    if series.points.len() > 3 {
+        let names = series.names.iter_mut().enumerate().filter(|(i, _)| Some(*i) != best);
+        names.for_each(|(_, name)| name.clear());
+    }
+}
+
+fn family(network: &str) -> String {
+    crate::model::zoo::architecture(network).map_or("baseline", |architecture| architecture.family).into()
+}
+
+fn size_chart(groups: &[Group]) -> Option<Drawn> {
+    let cost = |group: &Group| group.parameters().map(|count| count as f64);
+    against(groups, cost, "Accuracy against size", "trained numbers, as published")
+}
+
+fn work_chart(groups: &[Group]) -> Option<Drawn> {
+    let cost = |group: &Group| group.multiply_adds().map(|count| count as f64);
+    against(groups, cost, "Accuracy against work", "multiply-adds a patch, as published")
+}
+
+fn speed_chart(found: &Found, groups: &[Group]) -> Option<Drawn> {
+    let cost = |group: &Group| found.milliseconds.get(group.network()).copied();
+    against(groups, cost, "Accuracy against speed", "ms a patch, one thread")
+}
+
+fn transposition_chart(found: &Found) -> Option<Drawn> {
+    let runs: Vec<&Experiment> =
+        found.experiments.iter().filter(|run| !run.transposition.is_empty()).collect();
+    let first = runs.first()?;
+    let series: Vec<Series> = runs
+        .iter()
+        .map(|run| Series {
+            name: run.name.clone(),
+            points: run.transposition.clone(),
+            names: Vec::new(),
+            style: Style::Marked,
+        })
+        .collect();
+    let points: Vec<(f64, f64)> = series.iter().flat_map(|series| series.points.clone()).collect();
+    let note = format!(
+        "The measured tracks, shifted by semitones; protocol {}, {} and one seed for each line.",
+        first.result.protocol,
+        counted(first.result.folds.len(), "fold")
+    );
+    Some(Drawn::Lines(Chart {
+        title: "Accuracy in other keys".into(),
+        note,
+        across: Axis::linear("semitones", [-6.0, 6.0]),
+        upwards: Axis::around("accuracy, %", points.iter().map(|point| point.1)),
+        series,
+    }))
+}
+
+/// Confusion matrix, training curves, reliability.
+pub(super) fn of_experiment(run: &Experiment) -> Vec<Figure> {
+    let file = run.name.replace(['/', '\\'], "-");
+    let named = |what: &str, scene| Figure { name: format!("{file}-{what}"), scene };
+    let mut figures = vec![named("confusion", matrix(run))];
+    figures.extend(curves(run).into_iter().map(|(what, chart)| named(what, chart.scene())));
+    figures.extend(reliability_of(run).map(|scene| named("reliability", scene)));
+    figures
+}
+
+fn note(run: &Experiment) -> String {
+    let result = &run.result;
+    format!(
+        "{}, protocol {}{}; {}, seed {}.",
+        result.network,
+        result.protocol.replace('_', " "),
+        leak(&result.protocol).map_or("", |_| " (leaks)"),
+        counted(result.folds.len(), "fold"),
+        result.seed
+    )
+}
+
+fn matrix(run: &Experiment) -> crate::report::picture::Scene {
+    let pooled = run.measured();
+    let title = format!("{:.1} % of {} are right", pooled.accuracy_percent, pooled.tracks);
+    confusion(&title, &note(run), &run.result.genres, &pooled.confusion)
+}
+
+fn reliability_of(run: &Experiment) -> Option<crate::report::picture::Scene> {
+    let judged: Vec<_> = run.answers.iter().filter(|answer| !answer.scores.is_empty()).collect();
+    if judged.is_empty() {
+        return None;
+    }
+    let truth: Vec<usize> = judged.iter().map(|answer| answer.genre).collect();
+    let scores: Vec<Vec<f32>> = judged.iter().map(|answer| answer.scores.clone()).collect();
+    Some(reliability("Do scores mean what they say?", &note(run), &calibration(&truth, &scores)))
+}
+
+/// Loss and accuracy over the epochs, each the mean of the folds.
+fn curves(run: &Experiment) -> Vec<(&'static str, Chart)> {
+    let training = |name: &str, of: fn(&Epoch) -> Option<f64>| Series {
+        name: name.into(),
+        points: mean_over_folds(&run.histories, of),
+        names: Vec::new(),
+        style: Style::Line,
+    };
+    let charts = [
+        (
+            "loss",
+            "Loss",
+            "log-loss",
+            vec![
+                training("training, varied patches", |epoch| Some(epoch.train_loss)),
+                training("validation tracks", |epoch| epoch.valid_loss),
+            ],
+        ),
+        (
+            "accuracy",
+            "Accuracy over the epochs",
+            "accuracy, %",
+            vec![
+                training("training, varied patches", |epoch| Some(100.0 * epoch.train_accuracy)),
+                training("validation tracks", |epoch| epoch.valid_accuracy.map(|share| 100.0 * share)),
+            ],
+        ),
+    ];
+    let chart = |(what, title, axis, series): (&'static str, &str, &str, Vec<Series>)| {
+        let series: Vec<Series> = series.into_iter().filter(|series| !series.points.is_empty()).collect();
+        let points: Vec<(f64, f64)> = series.iter().flat_map(|series| series.points.clone()).collect();
+        let last = points.iter().map(|point| point.0).fold(1.0, f64::max);
+        let note = format!("{} Mean of {}.", note(run), counted(run.histories.len(), "training run"));
+        let chart = Chart {
+            title: title.into(),
+            note,
+            across: Axis::linear("epoch", [0.0, last]),
+            upwards: Axis::around(axis, points.iter().map(|point| point.1)),
+            series,
+        };
+        (!points.is_empty()).then_some((what, chart))
+    };
+    charts.into_iter().filter_map(chart).collect()
+}
+
+fn mean_over_folds(histories: &[Vec<Epoch>], of: fn(&Epoch) -> Option<f64>) -> Vec<(f64, f64)> {
+    let longest = histories.iter().map(Vec::len).max().unwrap_or(0);
+    let mean = |i: usize| {
+        let values: Vec<f64> = histories.iter().filter_map(|history| of(history.get(i)?)).collect();
+        let sum: f64 = values.iter().sum();
+        (!values.is_empty()).then(|| ((i + 1) as f64, sum / values.len() as f64))
+    };
+    (0..longest).filter_map(mean).collect()
+}

@@ -1,0 +1,134 @@
+//! `[data]` and `[model]`: what there is to learn from, and what learns.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::features::{FeatureSet, Padding, PatchFeatures};
+
+/// `[data]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Data {
+    /// Name of the data set in results: `gtzan-mel`.
+    pub name: String,
+    /// A folder of spectrograms with `tracks.csv`, or of audio files in folders named by genre.
+    pub path: PathBuf,
+    /// A `tracks.csv` that says artists and splits of audio files, by their names without extension.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<PathBuf>,
+    /// The manifest's column that says which tracks belong together, instead of `artist`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// A folder of audio in folders named by genre: protocol `twin` learns from nothing of these clips' artists and
+    /// is measured on the clips.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub twin_of: Option<PathBuf>,
+}
+
+/// `[model]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Network {
+    /// Name of the model that is made.
+    #[serde(default = "model_name")]
+    pub name: String,
+    /// Name in the zoo: `residual`, `crnn`, ...
+    pub network: String,
+    /// Frames of a full patch.
+    #[serde(default = "patch_frames")]
+    pub patch_frames: usize,
+    /// Frames that the network sees, interpolated from those of the patch; as many as those unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_resample: Option<usize>,
+    /// Where the mean and the deviation of `(db - mean) / deviation` come from.
+    #[serde(default)]
+    pub normalisation: Scaling,
+    /// Mean of `normalisation = "fixed"`, dB.
+    #[serde(default = "fixed_mean")]
+    pub mean: f32,
+    /// Deviation of `normalisation = "fixed"`, dB.
+    #[serde(default = "fixed_deviation")]
+    pub deviation: f32,
+    /// Licence of the weights.
+    #[serde(default = "licence")]
+    pub licence: String,
+    /// The audio features that the network reads beside the spectrogram, if it reads some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub features: Option<Features>,
+}
+
+/// `[model.features]`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Features {
+    /// Which: `gtzan55` and `gtzan57` need audio, `mel46`, `mfcc` and `mel` come from the spectrogram of the patch.
+    pub set: FeatureSet,
+    /// Edges of a patch's samples; `reflect` as in the published table.
+    #[serde(default = "reflect")]
+    pub padding: Padding,
+    /// What is done to them before the network sees them.
+    #[serde(default)]
+    pub normalisation: FeatureScaling,
+}
+
+/// Where mean and deviation of the features come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FeatureScaling {
+    /// Nowhere: features in their units.
+    None,
+    /// A mean and a deviation of the training part for every column.
+    #[default]
+    Columns,
+}
+
+impl Features {
+    /// How they are computed.
+    pub fn extraction(&self) -> PatchFeatures {
+        PatchFeatures { set: self.set, padding: self.padding }
+    }
+}
+
+fn reflect() -> Padding {
+    Padding::Reflect
+}
+
+/// Where mean and deviation of the levels come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scaling {
+    /// Two numbers of the settings.
+    #[default]
+    Fixed,
+    /// Nowhere: levels in dB.
+    None,
+    /// One mean and deviation of the training part.
+    Global,
+    /// A mean and a deviation of the training part for every band.
+    Bands,
+    /// The patch itself.
+    Patch,
+    /// The model that training starts from, see `train.from`.
+    Pretrained,
+}
+
+fn model_name() -> String {
+    "unnamed".into()
+}
+
+fn licence() -> String {
+    "MIT OR Apache-2.0".into()
+}
+
+fn patch_frames() -> usize {
+    128
+}
+
+fn fixed_mean() -> f32 {
+    -40.0
+}
+
+fn fixed_deviation() -> f32 {
+    20.0
+}
