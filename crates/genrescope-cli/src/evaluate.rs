@@ -15,14 +15,16 @@ use crate::training_progress::TrainingProgress;
 
 /// Measure ways of training by a protocol
 #[derive(Debug, ClapArgs)]
-#[command(after_help = "Examples:
+#[command(
+    after_help = "Several networks in one file: networks = [\"crnn\", \"bicrnn\"], and [[variants]] with a name and what differs; each
+then has its own folder below --out. The same command goes on where a killed one stood.
+
+Examples:
   genrescope evaluate settings.toml --set folds.protocol=cross_validation --out runs/cv
   genrescope evaluate settings.toml --out runs/test --readings readings.csv --what first
   genrescope evaluate settings.toml --out runs/cv --fold 2       # one fold, for a scheduler
-  genrescope evaluate settings.toml --out runs/cv --collect      # joins them
-
-Several networks in one file: networks = [\"crnn\", \"bicrnn\"], and [[variants]] with a name and what differs; each
-then has its own folder below --out. The same command goes on where a killed one stood.")]
+  genrescope evaluate settings.toml --out runs/cv --collect      # joins them"
+)]
 pub(crate) struct Args {
     /// Data, network, optimiser, variations and folds
     settings: PathBuf,
