@@ -130,6 +130,11 @@ fn filters(model: &Model, path: &std::path::Path) -> Result<Ending> {
 fn text(record: &Record, model: &Model) -> String {
     let (header, front_end) = (&model.header, &model.header.front_end);
     let length = if header.any_length { "or any other length" } else { "no other length" };
+    let features = header.features.as_ref().map_or("none".to_owned(), |input| {
+        let (count, set) = (input.columns.len(), input.extraction.set);
+        let from = if set.needs_audio() { "its samples" } else { "its spectrogram" };
+        format!("{count} of each patch ({}), from {from}", set.name())
+    });
     let rows = [
         ("name", header.name.clone()),
         ("hash", record.hash.to_owned()),
@@ -144,6 +149,7 @@ fn text(record: &Record, model: &Model) -> String {
             "spectrogram",
             format!("{} mel bands, every {:.1} ms", front_end.mel_bands, 1000.0 * front_end.frame_period_s()),
         ),
+        ("features", features),
         (
             "trained on",
             format!(
