@@ -7,8 +7,8 @@
 mod support;
 
 use genrescope_nn::layers::{
-    Add, Axis, BatchNorm, Concat, Conv2d, Dense, Direction, Dropout, GlobalPool, L2Normalize, Layer, Mode,
-    Output, Pool, PoolKind, Recurrent, RecurrentKind, Relu, Reshape, Sigmoid,
+    Add, Axis, BatchNorm, Concat, Conv2d, Dense, Direction, Dropout, GlobalPool, Initial, L2Normalize, Layer,
+    Mode, Output, Pool, PoolKind, Recurrent, RecurrentKind, Relu, Reshape, Sigmoid,
 };
 use genrescope_nn::{Graph, Network, NodeId, Path, Session, Shape};
 use support::{Generator, assert_all_close};
@@ -36,7 +36,7 @@ fn recurrent(kind: RecurrentKind, direction: Direction, output: Output) -> Layer
 }
 
 fn cases() -> Vec<Case> {
-    let conv = |kernel, channels, padding| Conv2d { kernel, channels, padding }.into();
+    let conv = |kernel, channels, padding| Conv2d { kernel, channels, padding, initial: Initial::He }.into();
     let lstm = |direction, output| recurrent(RecurrentKind::Lstm, direction, output);
     let gru = |direction, output| recurrent(RecurrentKind::Gru, direction, output);
     let simple = |direction, output| recurrent(RecurrentKind::Simple, direction, output);

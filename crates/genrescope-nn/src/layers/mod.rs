@@ -12,7 +12,7 @@ mod recurrent;
 pub use activation::{Dropout, L2Normalize, Relu, Sigmoid};
 pub use combine::{Add, Axis, Concat, Reshape};
 pub(crate) use conv::Block;
-pub use conv::Conv2d;
+pub use conv::{Conv2d, Initial};
 pub use dense::Dense;
 pub use norm::BatchNorm;
 pub use pool::{GlobalPool, Pool, PoolKind};

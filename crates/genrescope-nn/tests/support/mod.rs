@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, dead_code, unreachable_pub, missing_docs)]
 
 use genrescope_nn::layers::{
-    Add, Axis, BatchNorm, Concat, Conv2d, Dense, Direction, Dropout, GlobalPool, L2Normalize, Layer, Output,
-    Pool, PoolKind, Recurrent, RecurrentKind, Relu, Reshape, Sigmoid,
+    Add, Axis, BatchNorm, Concat, Conv2d, Dense, Direction, Dropout, GlobalPool, Initial, L2Normalize, Layer,
+    Output, Pool, PoolKind, Recurrent, RecurrentKind, Relu, Reshape, Sigmoid,
 };
 use genrescope_nn::{Graph, Network, NodeId, Path, Shape};
 use serde_json::Value;
@@ -190,6 +190,7 @@ fn layer(spec: &Value, from: Shape) -> Layer {
             kernel: numbers(&spec["kernel"]),
             channels: number(&spec["channels"]),
             padding: numbers(&spec["padding"]),
+            initial: Initial::He,
         }
         .into(),
         "batch_norm" => BatchNorm { momentum: real(&spec["momentum"]), eps: real(&spec["eps"]) }.into(),

@@ -22,17 +22,35 @@ pub struct Conv2d {
     pub channels: usize,
     /// Zeros before and after, in time and bands.
     pub padding: [usize; 2],
+    /// How its weights start.
+    pub initial: Initial,
+}
+
+/// How the weights of a convolution start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Initial {
+    /// He's normal distribution, for layers before a ReLU: the output varies as the input does.
+    #[default]
+    He,
+    /// Glorot's uniform distribution, the default of Keras: smaller where the output has more channels than the input,
+    /// so that Adam's first steps do not shut the ReLUs of a convolution that sums thousands of numbers.
+    Glorot,
 }
 
 impl Conv2d {
     /// A kernel of odd extents whose output has the extents of its input.
     pub fn same(kernel: [usize; 2], channels: usize) -> Self {
-        Self { kernel, channels, padding: kernel.map(|k| k / 2) }
+        Self { kernel, channels, padding: kernel.map(|k| k / 2), initial: Initial::default() }
     }
 
     /// A kernel over all `bands`, `time` (odd) steps wide: one band is left, the time steps stay.
     pub fn full_height(time: usize, bands: usize, channels: usize) -> Self {
-        Self { kernel: [time, bands], channels, padding: [time / 2, 0] }
+        Self { kernel: [time, bands], channels, padding: [time / 2, 0], initial: Initial::default() }
+    }
+
+    /// With weights that start as Keras's do.
+    pub fn glorot(self) -> Self {
+        Self { initial: Initial::Glorot, ..self }
     }
 
     fn geometry(&self, input: Shape) -> Geometry {
@@ -62,10 +80,15 @@ impl Op for Conv2d {
 
     fn parameters(&self, inputs: &[Shape]) -> Vec<ParameterSpec> {
         let channels = inputs[0][2];
-        let fan_in = self.kernel[0] * self.kernel[1] * channels;
+        let taps = self.kernel[0] * self.kernel[1];
+        let (fan_in, fan_out) = (taps * channels, taps * self.channels);
+        let start = match self.initial {
+            Initial::He => Start::He { fan_in },
+            Initial::Glorot => Start::Glorot { fan_in, fan_out },
+        };
         let shape = [self.kernel[0], self.kernel[1], channels, self.channels];
         vec![
-            ParameterSpec::new("weight", &shape, Start::He { fan_in }),
+            ParameterSpec::new("weight", &shape, start),
             ParameterSpec::new("bias", &[self.channels], Start::Constant(0.0)),
         ]
     }

@@ -34,7 +34,7 @@ fn bbnn(input: Input) -> Result<Graph, ShapeError> {
     let mut node = graph.chain(
         mel,
         vec![
-            ("shallow.conv", Conv2d::same([3, 3], CHANNELS).into()),
+            ("shallow.conv", Conv2d::same([3, 3], CHANNELS).glorot().into()),
             ("shallow.norm", KERAS_BATCH_NORM.into()),
             ("shallow.relu", Relu.into()),
             ("shallow.pool", Pool::new(PoolKind::Max, [4, 1]).into()),
@@ -79,7 +79,7 @@ fn convolution(graph: &mut Graph, from: NodeId, name: &str, size: usize) -> Resu
         vec![
             (&format!("{name}.norm"), KERAS_BATCH_NORM.into()),
             (&format!("{name}.relu"), Relu.into()),
-            (&format!("{name}.conv"), Conv2d::same([size, size], CHANNELS).into()),
+            (&format!("{name}.conv"), Conv2d::same([size, size], CHANNELS).glorot().into()),
         ],
     )
 }

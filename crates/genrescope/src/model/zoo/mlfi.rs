@@ -139,7 +139,7 @@ impl Modules {
             v = graph.chain(
                 v,
                 vec![
-                    (&named("conv"), Conv2d::same([3, 3], channels).into()),
+                    (&named("conv"), Conv2d::same([3, 3], channels).glorot().into()),
                     (&named("norm"), KERAS_BATCH_NORM.into()),
                     (&named("relu"), Relu.into()),
                     (&named("pool"), Pool::new(kind, size).into()),

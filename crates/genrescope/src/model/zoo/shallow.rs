@@ -37,10 +37,10 @@ fn front(graph: &mut Graph, input: Input, [first, second]: [usize; 2]) -> Result
     graph.chain(
         mel,
         vec![
-            ("conv1", Conv2d::same([3, 3], first).into()),
+            ("conv1", Conv2d::same([3, 3], first).glorot().into()),
             ("relu1", Relu.into()),
             ("pool1", Pool::new(PoolKind::Max, [2, 2]).into()),
-            ("conv2", Conv2d::full_height(3, input.bands / 2, second).into()),
+            ("conv2", Conv2d::full_height(3, input.bands / 2, second).glorot().into()),
             ("relu2", Relu.into()),
         ],
     )
@@ -104,7 +104,7 @@ mod tests {
         let layers = vec![
             ("conv1", Conv2d::same([5, 5], 64).into()),
             ("pool1", Pool::new(PoolKind::Max, [2, 2]).into()),
-            ("conv2", Conv2d { kernel: [5, 64], channels: 8, padding: [0, 0] }.into()),
+            ("conv2", Conv2d { padding: [0, 0], ..Conv2d::same([5, 64], 8) }.into()),
             ("pool2", Pool::new(PoolKind::Max, [8, 1]).into()),
             ("dense", Dense { units: 64 }.into()),
             ("scores", Dense { units: 10 }.into()),
