@@ -12,6 +12,7 @@ mod exit;
 mod features;
 mod inputs;
 mod inspect;
+mod judging;
 mod kernels;
 mod manual;
 mod models;
