@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use super::scene::{Anchor, Dot, Fill, Grid, Line, Rectangle, Scene, Shape, Text, heat};
+use super::scene::{Anchor, Area, Dot, Fill, Grid, Line, Rectangle, Scene, Shape, Text, heat};
 use crate::report::palette::Rgb;
 
 /// Pixels of a PNG for each of the scene: sharp on dense screens.
@@ -18,6 +18,7 @@ pub fn png(scene: &Scene) -> Vec<u8> {
             Shape::Line(line) => canvas.line(line),
             Shape::Text(text) => canvas.text(text),
             Shape::Fill(fill) => canvas.rectangle(fill),
+            Shape::Area(area) => canvas.area(area),
             Shape::Dot(dot) => canvas.dot(dot),
         }
     }
@@ -117,6 +118,23 @@ impl Canvas {
             for px in (x * SCALE).max(0.0) as usize..=((x + width) * SCALE) as usize {
                 let cover = inside(px, x, x + width) * inside(py, y, y + height);
                 self.blend(px, py, fill.colour, (cover * fill.opacity) as f32);
+            }
+        }
+    }
+
+    /// Column by column: the edge runs from left to right.
+    fn area(&mut self, area: &Area) {
+        for piece in area.edge.windows(2) {
+            let [(left, from), (right, to)] = [piece[0], piece[1]].map(|(x, y)| (x * SCALE, y * SCALE));
+            for x in left as usize..(right.ceil() as usize) {
+                let covered = (right.min((x + 1) as f64) - left.max(x as f64)).clamp(0.0, 1.0);
+                let share = ((x as f64 + 0.5 - left) / (right - left).max(1e-9)).clamp(0.0, 1.0);
+                let top = from + share * (to - from);
+                let bottom = area.bottom * SCALE;
+                for y in top.max(0.0) as usize..(bottom.ceil().max(0.0) as usize) {
+                    let high = (bottom.min((y + 1) as f64) - top.max(y as f64)).clamp(0.0, 1.0);
+                    self.blend(x, y, area.colour, (covered * high) as f32);
+                }
             }
         }
     }
@@ -233,6 +251,17 @@ mod tests {
         assert_eq!(letter(' ').contours.len(), 0);
         assert!(('!'..='~').all(|c| !letter(c).contours.is_empty() && letter(c).advance > 10.0));
         assert_eq!(letter('o').contours.len(), 2);
+    }
+
+    #[test]
+    fn an_area_fills_what_lies_under_its_edge() {
+        let mut canvas = Canvas::new(20, 20);
+        canvas.area(&Area { edge: vec![(0.0, 10.0), (5.0, 0.0), (9.0, 0.0)], bottom: 8.0, colour: [0; 3] });
+        let at = |x: usize, y: usize| canvas.pixels[y * 20 + x];
+        assert_eq!(
+            [at(1, 8), at(9, 8), at(17, 1), at(18, 8), at(9, 16)],
+            [[255; 3], [0; 3], [0; 3], [255; 3], [255; 3]]
+        );
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub enum Shape {
     Text(Text),
     /// A filled rectangle.
     Fill(Fill),
+    /// What lies under a line.
+    Area(Area),
     /// A filled circle.
     Dot(Dot),
 }
@@ -81,6 +83,16 @@ pub struct Fill {
     pub colour: Rgb,
     /// How much it covers what is under it, 0 to 1.
     pub opacity: f64,
+}
+
+/// What lies between a line and the bottom.
+pub struct Area {
+    /// Its upper edge, from left to right.
+    pub edge: Vec<(f64, f64)>,
+    /// Its lower edge.
+    pub bottom: f64,
+    /// Its colour.
+    pub colour: Rgb,
 }
 
 /// A filled circle.
