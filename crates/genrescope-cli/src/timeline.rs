@@ -124,6 +124,7 @@ fn hear(source: &Source, model: &Model, settings: &Settings) -> genrescope::Resu
     let title = stream.title();
     let mut overview = Overview::new(sample_rate_hz)?;
     let prediction = classify_heard(model, stream, settings, &mut |samples| overview.hear(samples))?;
+    overview.end();
     Ok(Heard { title, overview, prediction })
 }
 

@@ -124,17 +124,15 @@ impl Canvas {
 
     /// Column by column: the edge runs from left to right.
     fn area(&mut self, area: &Area) {
-        for piece in area.edge.windows(2) {
-            let [(left, from), (right, to)] = [piece[0], piece[1]].map(|(x, y)| (x * SCALE, y * SCALE));
-            for x in left as usize..(right.ceil() as usize) {
-                let covered = (right.min((x + 1) as f64) - left.max(x as f64)).clamp(0.0, 1.0);
-                let share = ((x as f64 + 0.5 - left) / (right - left).max(1e-9)).clamp(0.0, 1.0);
-                let top = from + share * (to - from);
-                let bottom = area.bottom * SCALE;
-                for y in top.max(0.0) as usize..(bottom.ceil().max(0.0) as usize) {
-                    let high = (bottom.min((y + 1) as f64) - top.max(y as f64)).clamp(0.0, 1.0);
-                    self.blend(x, y, area.colour, (covered * high) as f32);
-                }
+        let edge: Vec<(f64, f64)> = area.edge.iter().map(|&(x, y)| (x * SCALE, y * SCALE)).collect();
+        let (Some(&(left, _)), Some(&(right, _))) = (edge.first(), edge.last()) else { return };
+        let bottom = area.bottom * SCALE;
+        for x in left as usize..right.ceil() as usize {
+            let across = (right.min((x + 1) as f64) - left.max(x as f64)).clamp(0.0, 1.0);
+            let top = height_at(&edge, (x as f64 + 0.5).clamp(left, right));
+            for y in top.max(0.0) as usize..bottom.ceil().max(0.0) as usize {
+                let down = (bottom.min((y + 1) as f64) - top.max(y as f64)).clamp(0.0, 1.0);
+                self.blend(x, y, area.colour, (across * down) as f32);
             }
         }
     }
@@ -210,12 +208,24 @@ fn winding(contours: &[Vec<(f64, f64)>], (x, y): (f64, f64)) -> i32 {
     turns
 }
 
+/// Where an edge that runs from left to right stands at `x`.
+fn height_at(edge: &[(f64, f64)], x: f64) -> f64 {
+    let next = edge.partition_point(|point| point.0 < x).clamp(1, edge.len().max(2) - 1);
+    let ((x0, y0), (x1, y1)) = (edge[next - 1], edge[next.min(edge.len() - 1)]);
+    y0 + (y1 - y0) * ((x - x0) / (x1 - x0).max(1e-9)).clamp(0.0, 1.0)
+}
+
 /// Of a point from the line between two others.
 fn distance(point: (f64, f64), a: (f64, f64), b: (f64, f64)) -> f64 {
     let (dx, dy) = (b.0 - a.0, b.1 - a.1);
     let length = (dx * dx + dy * dy).max(1e-12);
     let share = (((point.0 - a.0) * dx + (point.1 - a.1) * dy) / length).clamp(0.0, 1.0);
     (point.0 - a.0 - share * dx).hypot(point.1 - a.1 - share * dy)
+}
+
+/// How long words are in the font of pictures.
+pub(super) fn width_of(words: &str, size: f64) -> f64 {
+    words.chars().map(|c| letter(c).advance * size / 100.0).sum()
 }
 
 /// The outline of a letter, hundredths of the font's size, upwards.

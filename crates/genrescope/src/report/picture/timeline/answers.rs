@@ -1,6 +1,6 @@
 //! Answers of several ways to judge one recording, side by side.
 
-use super::{FONT, LETTER, SIDES, fitted};
+use super::{FONT, SIDES, fitted, width_of};
 use crate::Error;
 use crate::predict::Prediction;
 use crate::report::palette::{UNKNOWN, colour};
@@ -87,6 +87,6 @@ fn scores(prediction: &Prediction, model: &ModelLabel, place: Rectangle, scene: 
         let name = format!("{} {}", model.genres[genre], percent(score));
         scene.dot((at + 5.0, y + 103.0), 5.0, colour(&model.genres[genre], genre), 1.0);
         scene.words((at + 16.0, y + 107.0), Anchor::Start, FONT, INK, &name);
-        at += 16.0 + LETTER * FONT * name.chars().count() as f64 + 16.0;
+        at += 16.0 + width_of(&name, FONT) + 16.0;
     }
 }

@@ -10,6 +10,7 @@ mod overview;
 pub use answers::Answer;
 pub use overview::Overview;
 
+use super::png::width_of;
 use super::scene::{Anchor, FAINT, INK, PAPER, RULE, Rectangle, Scene, Shape};
 use super::{MEL_HZ, mel_height};
 use crate::audio::Title;
@@ -26,8 +27,6 @@ const AREAS: Stripe = Stripe { y: 186.0, height: 260.0 };
 const SPECTRUM: Stripe = Stripe { y: 458.0, height: 150.0 };
 const HEIGHT: f64 = 668.0;
 const FONT: f64 = 12.0;
-/// Mean width of a letter over its height.
-const LETTER: f64 = 0.6;
 /// More changes than these are not drawn as lines: they would hide what they divide.
 const MOST_LINES: usize = 80;
 
@@ -119,7 +118,7 @@ impl Timeline<'_> {
         };
         let swatch = best.map_or(UNKNOWN, |(genre, _)| colour(answer, genre));
         scene.words((right, 48.0), Anchor::End, 26.0, INK, answer);
-        let answer_width = LETTER * 26.0 * answer.chars().count() as f64 + 34.0;
+        let answer_width = width_of(answer, 26.0) + 34.0;
         scene.dot((right - answer_width + 18.0, 39.0), 9.0, swatch, 1.0);
         scene.words((right, 72.0), Anchor::End, FONT + 2.0, FAINT, &sure);
         let room = right - left - answer_width - 24.0;
@@ -162,7 +161,7 @@ impl Timeline<'_> {
         for (name, colour) in names {
             scene.fill(Rectangle { x, y: 97.0, width: 12.0, height: 12.0 }, colour, 1.0);
             scene.words((x + 18.0, 108.0), Anchor::Start, FONT + 1.0, INK, name);
-            x += 18.0 + LETTER * (FONT + 1.0) * name.chars().count() as f64 + 22.0;
+            x += 18.0 + width_of(name, FONT + 1.0) + 22.0;
         }
     }
 
@@ -176,14 +175,15 @@ impl Timeline<'_> {
             let colour = self.colour(segment);
             scene.fill(block, colour, 1.0);
             let name = segment.name();
-            if LETTER * (FONT + 1.0) * name.chars().count() as f64 + 8.0 < block.width {
+            if width_of(name, FONT + 1.0) + 10.0 < block.width {
                 let at = (block.x + block.width / 2.0, block.y + block.height / 2.0 + 4.5);
                 scene.words(at, Anchor::Middle, FONT + 1.0, ink(colour), name);
             }
             let time = clock(segment.start_s, decimals);
-            let half = LETTER * FONT * time.chars().count() as f64 / 2.0;
+            let half = width_of(&time, FONT) / 2.0;
             if index > 0 && block.x - half > free && block.x + half < SIDES[1] {
                 scene.words((block.x, block.y - 8.0), Anchor::Middle, FONT, INK, &time);
+                scene.stroke((block.x, block.y - 4.0), (block.x, block.y), INK, 1.2);
                 free = block.x + half + 6.0;
             }
         }
@@ -202,7 +202,7 @@ impl Timeline<'_> {
             return;
         }
         for x in changes {
-            scene.stroke((x, SEGMENTS.y - 4.0), (x, AREAS.y + AREAS.height), INK, 1.2);
+            scene.stroke((x, SEGMENTS.y), (x, AREAS.y + AREAS.height), INK, 1.2);
             scene.stroke((x, SPECTRUM.y), (x, SPECTRUM.y + SPECTRUM.height), PAPER, 1.2);
         }
     }
@@ -246,11 +246,12 @@ fn step_s(duration_s: f64) -> f64 {
 
 /// Words, cut off where they are longer than the room.
 fn fitted(words: &str, room: f64, size: f64) -> String {
-    let most = (room / (LETTER * size)) as usize;
-    if words.chars().count() <= most {
+    if width_of(words, size) <= room {
         return words.to_owned();
     }
-    words.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+    let fits = |end: &usize| width_of(&words[..*end], size) + width_of("…", size) <= room;
+    let end = words.char_indices().map(|(at, _)| at).take_while(fits).last().unwrap_or(0);
+    format!("{}…", words[..end].trim_end())
 }
 
 #[cfg(test)]
@@ -267,6 +268,7 @@ mod tests {
     #[test]
     fn long_titles_are_cut() {
         assert_eq!(fitted("Goldberg", 200.0, 10.0), "Goldberg");
-        assert_eq!(fitted("Goldberg", 30.0, 10.0), "Gold…");
+        let cut = fitted("Goldberg Variations", 60.0, 10.0);
+        assert!(cut.ends_with('…') && cut.starts_with("Gold") && width_of(&cut, 10.0) <= 60.0, "{cut}");
     }
 }
