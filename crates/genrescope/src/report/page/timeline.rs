@@ -3,7 +3,7 @@
 use super::document;
 use super::markup::{section, table, text};
 use crate::predict::Segment;
-use crate::report::palette::{PALETTE, Rgb, SERIES};
+use crate::report::palette::{Rgb, SERIES};
 use crate::report::picture::inline;
 use crate::report::picture::timeline::Timeline;
 use crate::report::ranked;
@@ -29,7 +29,7 @@ pub fn timeline(timeline: &Timeline) -> String {
     let rows: Vec<Vec<String>> = prediction.segments.iter().map(row).collect();
     let answer = prediction.genre.as_deref().unwrap_or("unknown");
     let head = format!(
-        "<h1>{}</h1>\n<p>{} · judged by {}</p>",
+        "<h1>The genre over time</h1>\n<p>{}: {}, judged by {}</p>",
         text(&name),
         text(answer),
         text(&timeline.model.name)
@@ -50,6 +50,7 @@ fn style() -> String {
         format!("--series-{place}: #{r:02x}{g:02x}{b:02x}; ")
     };
     let colours: String = SERIES.iter().enumerate().map(variable).collect();
-    debug_assert!(SERIES.iter().all(|colour| PALETTE.contains(colour)));
-    format!(":root {{ {colours}}}\nfigure.scroll svg {{ width: 100%; min-width: 40rem; height: auto; }}\n")
+    format!(
+        ":root {{ {colours}}}\nfigure.scroll svg {{ width: 100%; max-width: none; max-height: none; min-width: 44rem; height: auto; }}\n.figures {{ display: block; }}\n"
+    )
 }

@@ -3,8 +3,7 @@
 use super::Place;
 use crate::predict::{Prediction, Segment};
 use crate::report::palette::{Rgb, UNKNOWN, colour};
-use crate::report::picture::scene::{Area, Rectangle, Scene, Shape};
-use crate::report::picture::{INK, PAPER};
+use crate::report::picture::scene::{Area, DARK, LIGHT, Rectangle, Scene, Shape};
 use crate::report::ranked;
 
 /// Most points of an area's edge: what a picture shows.
@@ -47,10 +46,10 @@ pub(super) fn draw(prediction: &Prediction, genres: &[String], place: &Place, sc
             let genre = order[top - 1];
             let colour = colour(&genres[genre], genre);
             scene.shapes.push(Shape::Area(Area { edge: edge.clone(), bottom: y + height, colour }));
-            scene.polyline(edge, PAPER, 0.8);
+            scene.polyline(edge, LIGHT, 0.8);
         }
     }
-    scene.fill(Rectangle { y: y + height / 2.0, height: 0.8, ..place.rectangle }, INK, 0.3);
+    scene.fill(Rectangle { y: y + height / 2.0, height: 0.8, ..place.rectangle }, DARK, 0.3);
 }
 
 /// Cells, neighbours averaged where there are more than a picture shows.

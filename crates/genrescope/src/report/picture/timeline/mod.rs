@@ -11,7 +11,7 @@ pub use answers::Answer;
 pub use overview::Overview;
 
 use super::png::width_of;
-use super::scene::{Anchor, FAINT, INK, PAPER, RULE, Rectangle, Scene, Shape};
+use super::scene::{Anchor, DARK, FAINT, INK, LIGHT, RULE, Rectangle, Scene, Shape};
 use super::{MEL_HZ, mel_height};
 use crate::audio::Title;
 use crate::predict::{Prediction, Segment};
@@ -177,7 +177,7 @@ impl Timeline<'_> {
             let name = segment.name();
             if width_of(name, FONT + 1.0) + 10.0 < block.width {
                 let at = (block.x + block.width / 2.0, block.y + block.height / 2.0 + 4.5);
-                scene.words(at, Anchor::Middle, FONT + 1.0, ink(colour), name);
+                scene.words(at, Anchor::Middle, FONT + 1.0, on(colour), name);
             }
             let time = clock(segment.start_s, decimals);
             let half = width_of(&time, FONT) / 2.0;
@@ -202,8 +202,8 @@ impl Timeline<'_> {
             return;
         }
         for x in changes {
-            scene.stroke((x, SEGMENTS.y), (x, AREAS.y + AREAS.height), INK, 1.2);
-            scene.stroke((x, SPECTRUM.y), (x, SPECTRUM.y + SPECTRUM.height), PAPER, 1.2);
+            scene.stroke((x, SEGMENTS.y), (x, AREAS.y + AREAS.height), DARK, 1.2);
+            scene.stroke((x, SPECTRUM.y), (x, SPECTRUM.y + SPECTRUM.height), LIGHT, 1.2);
         }
     }
 
@@ -235,6 +235,11 @@ impl Timeline<'_> {
             if self.prediction.duration_s < 3600.0 { "minutes:seconds" } else { "hours:minutes:seconds" };
         scene.words((right, bottom + 16.0 + 2.0 * FONT), Anchor::End, FONT - 1.0, FAINT, unit);
     }
+}
+
+/// What can be read on a colour, on every screen.
+fn on(colour: Rgb) -> Rgb {
+    if ink(colour) == [0; 3] { DARK } else { LIGHT }
 }
 
 /// A round distance of marks, about ten along the axis.
