@@ -44,7 +44,8 @@ pub fn document(entry: &Entry, title: &Title, model: &ModelLabel) -> String {
 fn tags(prediction: &Prediction, model: &ModelLabel) -> Value {
     let (time, duration) = (rounded_s(prediction.start_s), rounded_s(prediction.duration_s));
     let tag = |(index, score): (usize, f32)| json!({"time": time, "duration": duration, "value": model.genres[index], "confidence": score});
-    annotation("tag_open", ranked(&prediction.scores).into_iter().map(tag).collect(), prediction, model)
+    let data: Vec<Value> = ranked(&prediction.scores).into_iter().map(tag).collect();
+    annotation("tag_open", &data, prediction, model)
 }
 
 fn segments(prediction: &Prediction, model: &ModelLabel) -> Value {
@@ -54,10 +55,11 @@ fn segments(prediction: &Prediction, model: &ModelLabel) -> Value {
         let score = segment.scores.iter().copied().reduce(f32::max);
         json!({"time": time, "duration": duration, "value": segment.name(), "confidence": score})
     };
-    annotation("segment_open", prediction.segments.iter().map(observation).collect(), prediction, model)
+    let data: Vec<Value> = prediction.segments.iter().map(observation).collect();
+    annotation("segment_open", &data, prediction, model)
 }
 
-fn annotation(namespace: &str, data: Vec<Value>, prediction: &Prediction, model: &ModelLabel) -> Value {
+fn annotation(namespace: &str, data: &[Value], prediction: &Prediction, model: &ModelLabel) -> Value {
     json!({
         "namespace": namespace,
         "time": rounded_s(prediction.start_s),
