@@ -13,7 +13,8 @@ from fontTools.pens.recordingPen import DecomposingRecordingPen
 from fontTools.ttLib import TTFont
 
 OUT = Path(__file__).parent.parent / "crates/genrescope/src/report/picture/letters.txt"
-LETTERS = [chr(code) for code in range(33, 127)] + list("−·–×äöüéÄÖÜßñ")
+RANGES = [(33, 127), (0xA1, 0x180), (0x370, 0x400), (0x400, 0x460)]  # Latin, Greek, Cyrillic: titles of recordings
+LETTERS = [chr(code) for first, end in RANGES for code in range(first, end)] + list("−–—‘’“”…•→")
 PIECES = 3
 
 
@@ -49,5 +50,5 @@ def outline(glyphs, name, scale):
 font = TTFont(sys.argv[1])
 glyphs, names, scale = font.getGlyphSet(), font.getBestCmap(), 100 / font["head"].unitsPerEm
 lines = [f"  {round(glyphs['space'].width * scale)} "]
-lines += [f"{c} {round(glyphs[names[ord(c)]].width * scale)} {outline(glyphs, names[ord(c)], scale)}" for c in LETTERS]
+lines += [f"{c} {round(glyphs[names[ord(c)]].width * scale)} {outline(glyphs, names[ord(c)], scale)}" for c in LETTERS if ord(c) in names]
 OUT.write_text("\n".join(lines) + "\n")

@@ -5,22 +5,24 @@ use std::path::PathBuf;
 use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use genrescope::model::Model;
-use genrescope::predict::{Decoding, PatchLength, Settings, classify};
+use genrescope::predict::{Decoding, Settings, classify};
 use genrescope::report::{Detail, Entry, ModelLabel};
 
 use crate::crew::{self, Event};
 use crate::exit::Ending;
+use crate::inputs;
 use crate::inputs::{Input, Source};
+use crate::judging::Judging;
 use crate::output::{Format, Report, Style};
 use crate::talk::Talk;
-use crate::{inputs, models};
 
 const EXAMPLES: &str = "\
 Examples:
   genrescope classify song.mp3
   genrescope classify song.mp3 --timeline --from 30 --to 90
+  genrescope classify song.mp3 --format audacity -o labels.txt
   genrescope classify music/ --format csv -o genres.csv
   find . -name '*.flac' -print0 | genrescope classify --files-from - --format jsonl
   curl -s https://example.org/stream.ogg | genrescope classify -";
@@ -35,27 +37,14 @@ pub(crate) struct Arguments {
     /// Read paths from this file, one a line or NUL-separated; - for standard input
     #[arg(long, value_name = "FILE")]
     files_from: Option<PathBuf>,
-    /// Judge by this model instead of the one inside: a name or a file
-    #[arg(long, value_name = "NAME|FILE")]
-    model: Option<PathBuf>,
     /// Name this many genres in text, the leading one included
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
     top: u16,
     /// Show how the genre changes over the track
     #[arg(long)]
     timeline: bool,
-    /// Length of what the network sees at once; whole: the track as one sequence
-    #[arg(long, value_name = "SECONDS|whole", value_parser = patch_length)]
-    patch: Option<PatchLength>,
-    /// Distance of neighbouring patches, a quarter of the model's patch unless given: as fine as the timeline gets
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
-    patch_hop: Option<f64>,
-    /// Begin at this second
-    #[arg(long, value_name = "S", default_value_t = 0.0, hide_default_value = true, value_parser = seconds)]
-    from: f64,
-    /// End at this second
-    #[arg(long, value_name = "S", value_parser = seconds)]
-    to: Option<f64>,
+    #[command(flatten)]
+    judging: Judging,
     /// What to write
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -71,16 +60,6 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    fn settings(&self) -> Settings {
-        Settings {
-            patch: self.patch.unwrap_or(PatchLength::Model),
-            patch_hop_s: self.patch_hop,
-            from_s: self.from,
-            to_s: self.to,
-            ..Settings::default()
-        }
-    }
-
     fn style(&self) -> Style {
         let detail = if self.timeline { Detail::Segments } else { Detail::Track };
         Style { format: self.format, top: self.top.into(), detail }
@@ -93,10 +72,12 @@ impl Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, talk: &Talk) -> Result<Ending> {
-    let (settings, threads) = (arguments.settings(), arguments.threads());
-    let model = models::load(arguments.model.as_deref())?;
-    settings.check(&model)?;
+    let threads = arguments.threads();
+    let (model, settings) = arguments.judging.model_and_settings()?;
     let inputs = inputs::gather(&arguments.paths, arguments.files_from.as_deref())?;
+    if arguments.format.is_of_one_recording() && inputs.len() != 1 {
+        bail!("this format holds one recording, here are {}; name one, or choose csv or json", inputs.len());
+    }
     let label = ModelLabel::from(&model);
     talk.detail(&format!("model {} ({}), {threads} threads", label.name, label.hash));
     let report = Report::open(arguments.output.as_deref(), arguments.style(), label)?;
@@ -186,16 +167,4 @@ impl Desk {
         }
         self.end().map(|_| Ending::Interrupted)
     }
-}
-
-fn patch_length(text: &str) -> Result<PatchLength, String> {
-    match text {
-        "whole" => Ok(PatchLength::Whole),
-        _ => seconds(text).map(PatchLength::Seconds).map_err(|e| format!("{e}, or `whole`")),
-    }
-}
-
-fn seconds(text: &str) -> Result<f64, String> {
-    let seconds = text.parse::<f64>().ok().filter(|seconds| seconds.is_finite() && *seconds >= 0.0);
-    seconds.ok_or_else(|| "expected seconds, for example 2.5".into())
 }

@@ -12,6 +12,7 @@ mod exit;
 mod features;
 mod inputs;
 mod inspect;
+mod judging;
 mod kernels;
 mod manual;
 mod models;
@@ -20,6 +21,7 @@ mod picture;
 mod report;
 mod run_record;
 mod talk;
+mod timeline;
 mod train;
 mod training_progress;
 
@@ -42,12 +44,14 @@ const EXAMPLES: &str = "\
 Examples:
   genrescope classify song.mp3                   one line: genre, how sure, the runner-up
   genrescope classify song.mp3 --timeline        the genre over time
+  genrescope timeline song.mp3 -o song.svg       the same as a picture
   genrescope classify music/ --format csv -o genres.csv
   genrescope models                              the networks there are";
 
 #[derive(Subcommand)]
 enum Command {
     Classify(classify::Arguments),
+    Timeline(timeline::Arguments),
     Dataset(dataset::Arguments),
     Train(train::Args),
     Evaluate(evaluate::Args),
@@ -66,6 +70,7 @@ fn main() -> std::process::ExitCode {
     exit::hush_decoders();
     let outcome = cli.kernels.force().and_then(|()| match cli.command {
         Command::Classify(arguments) => classify::run(&arguments, &talk),
+        Command::Timeline(arguments) => timeline::run(&arguments, &talk),
         Command::Dataset(arguments) => dataset::run(&arguments, &talk),
         Command::Train(arguments) => train::run(&arguments, &talk),
         Command::Evaluate(arguments) => evaluate::run(&arguments, &talk),

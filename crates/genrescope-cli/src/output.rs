@@ -5,8 +5,9 @@ use std::io::{self, BufWriter, IsTerminal, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use genrescope::audio::Title;
 use genrescope::report::text::{Colour, Layout};
-use genrescope::report::{Detail, Entry, ModelLabel, csv, json, text};
+use genrescope::report::{Detail, Entry, ModelLabel, audacity, csv, jams, json, text};
 
 use crate::exit::Ending;
 
@@ -21,6 +22,17 @@ pub(crate) enum Format {
     Jsonl,
     /// A header and one row a recording; with --timeline one row a segment
     Csv,
+    /// Labels for Audacity: the segments of one recording
+    Audacity,
+    /// JAMS, the JSON Annotated Music Specification: the scores and segments of one recording
+    Jams,
+}
+
+impl Format {
+    /// Whether it has room for one recording only.
+    pub(crate) fn is_of_one_recording(self) -> bool {
+        matches!(self, Self::Audacity | Self::Jams)
+    }
 }
 
 /// Format and detail of what is written.
@@ -47,7 +59,7 @@ impl Report {
         let layout = layout(&style, &sink);
         let mut report = Self { sink, style, layout, model, entries: 0 };
         let opening = match style.format {
-            Format::Text | Format::Jsonl => String::new(),
+            Format::Text | Format::Jsonl | Format::Audacity | Format::Jams => String::new(),
             Format::Json => "[".into(),
             Format::Csv => csv::header(&report.model),
         };
@@ -83,6 +95,8 @@ impl Report {
             Format::Json => between("\n", ",\n").to_owned() + &json::record(entry, &self.model, detail),
             Format::Jsonl => json::record(entry, &self.model, detail) + "\n",
             Format::Csv => csv::rows(entry, &self.model, detail),
+            Format::Audacity => entry.outcome.as_ref().map(audacity::labels).unwrap_or_default(),
+            Format::Jams => jams::document(entry, &Title::default(), &self.model),
         }
     }
 

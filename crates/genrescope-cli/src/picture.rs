@@ -27,9 +27,19 @@ impl PictureFormat {
 
 /// Writes the file.
 pub(crate) fn write(scene: &Scene, path: &Path) -> Result<()> {
-    let bytes = match PictureFormat::of(path)? {
+    write_bytes(path, &bytes_of(scene, PictureFormat::of(path)?))
+}
+
+/// What the file holds.
+pub(crate) fn bytes_of(scene: &Scene, format: PictureFormat) -> Vec<u8> {
+    match format {
         PictureFormat::Svg => svg(scene).into_bytes(),
         PictureFormat::Png => png(scene),
-    };
-    fs::write(path, bytes).with_context(|| format!("{}: cannot be written", path.display()))
+    }
+}
+
+/// Writes a whole file.
+pub(crate) fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
+    fs::write(path, bytes)
+        .with_context(|| format!("{}: cannot be written; allow it there, or write elsewhere", path.display()))
 }

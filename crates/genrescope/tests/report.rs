@@ -1,9 +1,10 @@
 //! What people and programs read, letter by letter.
 #![allow(clippy::unwrap_used)]
 
+use genrescope::audio::{AudioStream, Title};
 use genrescope::predict::{Prediction, Reason, Segment};
 use genrescope::report::text::{Colour, Layout, clock, printable};
-use genrescope::report::{Detail, Entry, ModelLabel, csv, json, text};
+use genrescope::report::{Detail, Entry, ModelLabel, audacity, csv, jams, json, text};
 use genrescope::{Error, ErrorKind};
 
 fn label() -> ModelLabel {
@@ -163,4 +164,45 @@ fn clocks_are_those_of_a_player() {
 #[test]
 fn names_cannot_control_the_terminal() {
     assert_eq!(printable("a\x1b[2Jb\n"), "a\u{fffd}[2Jb\u{fffd}");
+}
+
+#[test]
+fn labels_are_tab_separated_seconds_with_six_decimals() {
+    let labels = audacity::labels(&song().outcome.unwrap());
+    let expected =
+        "0.000000\t150.000000\trock\n150.000000\t160.000000\tsilence\n160.000000\t211.400400\tpop\n";
+    assert_eq!(labels, expected);
+    assert_eq!(audacity::labels(&silence().outcome.unwrap()), "");
+}
+
+#[test]
+fn jams_holds_all_scores_of_the_whole_and_the_leading_genre_of_each_segment() {
+    let title = Title { name: Some("Song".into()), artist: None };
+    let document: serde_json::Value =
+        serde_json::from_str(&jams::document(&song(), &title, &label())).unwrap();
+    assert_eq!(document["file_metadata"]["title"], "Song");
+    assert_eq!(document["file_metadata"]["duration"], 211.4);
+    let [tags, segments] = [0, 1].map(|i| &document["annotations"][i]);
+    assert_eq!([&tags["namespace"], &segments["namespace"]], ["tag_open", "segment_open"]);
+    assert_eq!(tags["data"].as_array().unwrap().len(), 3);
+    let best = serde_json::json!({"time": 0.0, "duration": 211.4, "value": "rock", "confidence": 0.6875});
+    assert_eq!(tags["data"][0], best);
+    let pause = serde_json::json!({"time": 150.0, "duration": 10.0, "value": "silence", "confidence": null});
+    assert_eq!(segments["data"][1], pause);
+}
+
+#[test]
+fn jams_of_a_failed_input_names_its_error() {
+    let document: serde_json::Value =
+        serde_json::from_str(&jams::document(&failure(), &Title::default(), &label())).unwrap();
+    assert_eq!(document["annotations"], serde_json::json!([]));
+    assert_eq!(document["file_metadata"]["title"], "x.mp3");
+    assert_eq!(document["sandbox"]["genrescope"]["error"]["kind"], "corrupt");
+}
+
+#[test]
+fn a_recording_is_called_as_its_tags_say() {
+    let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/../../demo/demo.ogg");
+    let title = AudioStream::open(demo.as_ref(), 22_050).unwrap().title();
+    assert_eq!(title.name.as_deref(), Some("One theme, two styles"));
 }

@@ -17,6 +17,7 @@ use super::damage::Damage;
 use super::edit_list::Edit;
 use super::holes::Holes;
 use super::source::{Counter, Source};
+use super::title::Title;
 use super::track::PlayedTrack;
 use super::{MAX_CHANNELS, MAX_LEVEL, MAX_READ_ERRORS, MAX_TAG_BYTES, SAMPLE_RATES_HZ};
 use crate::{Error, ErrorKind, Result};
@@ -104,6 +105,11 @@ impl Decoder {
             damage,
             losing: false,
         })
+    }
+
+    /// What the tags before the audio say.
+    pub(super) fn title(&mut self) -> Title {
+        self.container.metadata().skip_to_latest().map(Title::of).unwrap_or_default()
     }
 
     /// What was wrong so far.

@@ -21,12 +21,14 @@ mod resample;
 mod source;
 mod stream;
 mod tags;
+mod title;
 mod track;
 mod waveform;
 
 pub use files::{EXTENSIONS, audio_files};
 pub(crate) use resample::resample;
 pub use stream::AudioStream;
+pub use title::Title;
 pub use waveform::Waveform;
 
 /// Sample rates that are read, Hz. Above stands no recording; below, a small file would grow without bound.

@@ -9,6 +9,7 @@ use symphonia::core::io::{MediaSource, ReadOnlySource};
 
 use super::decode::{Decoder, Stretch};
 use super::resample::Resampler;
+use super::title::Title;
 use super::{MAX_STREAM_S, SAMPLE_RATES_HZ};
 use crate::{Error, ErrorKind, Result};
 
@@ -104,6 +105,11 @@ impl AudioStream {
     /// What stands in messages: the path, or the name of the reader.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What the tags before the audio call the recording.
+    pub fn title(&mut self) -> Title {
+        self.decoder.title()
     }
 
     /// What was repaired or left out so far, one sentence for each kind of damage; complete when the stream has ended.

@@ -73,6 +73,8 @@ pub struct Settings {
     pub from_s: f64,
     /// Where it ends, seconds; the end of the recording unless given.
     pub to_s: Option<f64>,
+    /// Over how many seconds the timeline's scores are averaged beyond what patches do, centred; 0: not at all.
+    pub smoothing_s: f64,
     /// Where the decoder runs.
     pub decoding: Decoding,
 }
@@ -84,6 +86,7 @@ impl Default for Settings {
             patch_hop_s: None,
             from_s: 0.0,
             to_s: None,
+            smoothing_s: 0.0,
             decoding: Decoding::Ahead,
         }
     }
@@ -134,6 +137,13 @@ pub struct Segment {
     pub reason: Option<Reason>,
 }
 
+impl Segment {
+    /// Its genre, or the reason why it has none.
+    pub fn name(&self) -> &str {
+        self.genre.as_deref().or(self.reason.map(Reason::name)).unwrap_or("unknown")
+    }
+}
+
 /// What a recording was judged to be.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prediction {
@@ -166,14 +176,28 @@ impl Prediction {
 ///
 /// # Errors
 /// Those of [`AudioStream::next_block`]; [`ErrorKind::TooShort`] below [`SHORTEST_S`]; those of [`Settings::check`].
-pub fn classify(model: &Model, mut stream: AudioStream, settings: &Settings) -> Result<Prediction> {
+pub fn classify(model: &Model, stream: AudioStream, settings: &Settings) -> Result<Prediction> {
+    classify_heard(model, stream, settings, &mut |_| ())
+}
+
+/// Judges a recording, and lets `heard` have its samples on the way: mono, at the front end's rate, from the beginning of
+/// the judged part on; those of the last call may go on behind its end.
+///
+/// # Errors
+/// Those of [`classify`].
+pub fn classify_heard(
+    model: &Model,
+    mut stream: AudioStream,
+    settings: &Settings,
+    heard: &mut dyn FnMut(&[f32]),
+) -> Result<Prediction> {
     let plan = Plan::new(model, settings)?;
     stream.skip_to(settings.from_s)?;
     match settings.decoding {
-        Decoding::Ahead => classify_ahead(model, stream, &plan),
+        Decoding::Ahead => classify_ahead(model, stream, &plan, heard),
         Decoding::Inline => {
             let name = stream.name().to_owned();
-            let prediction = judge_blocks(model, blocks(&mut stream), &plan, &name)?;
+            let prediction = judge_blocks(model, overheard(blocks(&mut stream), heard), &plan, &name)?;
             Ok(with_warnings(prediction, &stream))
         }
     }
@@ -221,7 +245,12 @@ fn patch_input(model: &Model, db: Vec<f32>, samples: &[f32]) -> PatchInput {
     PatchInput { db, features }
 }
 
-fn classify_ahead(model: &Model, mut stream: AudioStream, plan: &Plan) -> Result<Prediction> {
+fn classify_ahead(
+    model: &Model,
+    mut stream: AudioStream,
+    plan: &Plan,
+    heard: &mut dyn FnMut(&[f32]),
+) -> Result<Prediction> {
     let name = stream.name().to_owned();
     thread::scope(|scope| {
         let (sender, receiver) = sync_channel(BLOCKS_AHEAD);
@@ -230,7 +259,7 @@ fn classify_ahead(model: &Model, mut stream: AudioStream, plan: &Plan) -> Result
             let _ = blocks(&mut stream).try_for_each(|block| sender.send(block));
             stream
         });
-        let prediction = judge_blocks(model, receiver.into_iter(), plan, &name);
+        let prediction = judge_blocks(model, overheard(receiver.into_iter(), heard), plan, &name);
         let stream = decoder.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         Ok(with_warnings(prediction?, &stream))
     })
@@ -244,6 +273,13 @@ fn blocks(stream: &mut AudioStream) -> impl Iterator<Item = Result<Block>> {
         let block = stream.next_block().transpose()?;
         Some(block.map(|samples| (samples, stream.take_lost())))
     })
+}
+
+fn overheard(
+    blocks: impl Iterator<Item = Result<Block>>,
+    heard: &mut dyn FnMut(&[f32]),
+) -> impl Iterator<Item = Result<Block>> {
+    blocks.inspect(|block| block.iter().for_each(|(samples, _)| heard(samples)))
 }
 
 fn with_warnings(mut prediction: Prediction, stream: &AudioStream) -> Prediction {
@@ -286,7 +322,7 @@ fn judge(model: &Model, mut patches: impl Iterator<Item = Result<Patch>>) -> Res
 fn summary(model: &Model, judged: &[JudgedPatch], grid: &Grid) -> Prediction {
     let genres = &model.header.genres;
     let scores = timeline::track_scores(judged);
-    let cells = timeline::cells(judged, grid, genres);
+    let cells = timeline::smoothed(timeline::cells(judged, grid, genres), grid.smoothing_s, genres);
     Prediction {
         start_s: grid.start_s,
         duration_s: grid.end_s - grid.start_s,

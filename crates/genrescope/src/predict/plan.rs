@@ -26,6 +26,7 @@ pub(crate) struct Plan {
     /// The part of the recording, seconds.
     pub(crate) from_s: f64,
     pub(crate) to_s: Option<f64>,
+    smoothing_s: f64,
     frame_period_s: f64,
 }
 
@@ -49,9 +50,14 @@ impl Plan {
             );
             return Err(Error::new(ErrorKind::BadSettings, message));
         }
+        if !(settings.smoothing_s >= 0.0 && settings.smoothing_s.is_finite()) {
+            let message = format!("smoothing over {} s; it must be 0 s or more", settings.smoothing_s);
+            return Err(Error::new(ErrorKind::BadSettings, message));
+        }
         let hop = ((hop_s / frame_period_s).round() as usize).max(1);
         let hop = patch.map_or(hop, |patch| hop.min(patch));
-        Ok(Self { patch, hop, from_s: settings.from_s, to_s: settings.to_s, frame_period_s })
+        let (from_s, to_s, smoothing_s) = (settings.from_s, settings.to_s, settings.smoothing_s);
+        Ok(Self { patch, hop, from_s, to_s, smoothing_s, frame_period_s })
     }
 
     /// The start of the patch after the one at `previous`, if the `frames` so far are enough for it. At the end
@@ -102,6 +108,7 @@ impl Plan {
             frame_period_s: self.frame_period_s,
             start_s: self.from_s,
             end_s: self.from_s + duration_s,
+            smoothing_s: self.smoothing_s,
             reasons,
         }
     }

@@ -1,7 +1,7 @@
 //! Scores of overlapping patches → the genre over time.
 //!
 //! The track is cut into *cells* of one patch hop. A cell's scores are the mean over the patches that cover it;
-//! neighbouring cells that one genre leads are one *segment*. Silent and lost cells belong to no genre.
+//! on request smoothed over some seconds; neighbouring cells that one genre leads are one *segment*. Silent and lost cells belong to no genre.
 
 use super::{Reason, Segment};
 
@@ -29,6 +29,8 @@ pub(crate) struct Grid {
     pub(crate) start_s: f64,
     /// Where the last cell ends, seconds.
     pub(crate) end_s: f64,
+    /// Over how many seconds cells are averaged.
+    pub(crate) smoothing_s: f64,
     /// Why cells have no genre of their own; empty where the waveform is not known, and nothing then counts as silence.
     pub(crate) reasons: Vec<Option<Reason>>,
 }
@@ -68,6 +70,26 @@ fn cell(patches: &[JudgedPatch], grid: &Grid, genres: &[String], index: usize) -
         reason: scores.is_empty().then(|| own_reason.unwrap_or_else(|| reason(covering))),
         scores,
     }
+}
+
+/// The cells with the mean scores of `smoothing_s` seconds around their middles. What has no genre has none after it,
+/// and counts for nothing in its neighbours.
+pub(crate) fn smoothed(cells: Vec<Segment>, smoothing_s: f64, genres: &[String]) -> Vec<Segment> {
+    if smoothing_s == 0.0 {
+        return cells;
+    }
+    let smooth = |cell: &Segment| {
+        let middle_s = (cell.start_s + cell.end_s) / 2.0;
+        let (from_s, to_s) = (middle_s - smoothing_s / 2.0, middle_s + smoothing_s / 2.0);
+        let near = &cells[cells.partition_point(|other| other.end_s <= from_s)..];
+        let near = &near[..near.partition_point(|other| other.start_s < to_s)];
+        let shared_s = |other: &Segment| other.end_s.min(to_s) - other.start_s.max(from_s);
+        let judged = near.iter().filter(|other| cell.genre.is_some() && other.genre.is_some());
+        let scores = mean(judged.map(|other| (other.scores.as_slice(), shared_s(other))));
+        let genre = leader(&scores).map(|leader| genres[leader].clone());
+        Segment { genre, scores, ..cell.clone() }
+    };
+    cells.iter().map(smooth).collect()
 }
 
 /// Neighbouring cells of one leading genre as one segment; scores are averaged over time.
@@ -120,6 +142,7 @@ mod tests {
             frame_period_s: 0.5,
             start_s: 10.0,
             end_s: 10.0 + frames as f64 / 2.0,
+            smoothing_s: 0.0,
             reasons,
         }
     }
@@ -165,6 +188,23 @@ mod tests {
         assert_eq!((segments[1].genre.clone(), segments[1].reason), (None, Some(Reason::Silence)));
         assert_eq!((segments[2].genre.clone(), segments[2].reason), (None, Some(Reason::Gap)));
         assert!(segments[1].scores.is_empty());
+    }
+
+    #[test]
+    fn smoothing_averages_over_its_seconds_but_not_over_silence() {
+        let patches = [patch(0, Some(1.0)), patch(2, Some(1.0)), patch(4, Some(0.0)), patch(6, Some(0.0))];
+        let reasons = vec![None, None, None, None, Some(Reason::Silence)];
+        let cells = cells(&patches, &grid(10, reasons), &genres());
+        let jazz = |cells: &[Segment]| cells.iter().map(|c| c.scores.first().copied()).collect::<Vec<_>>();
+        assert_eq!(jazz(&cells), [Some(1.0), Some(1.0), Some(0.5), Some(0.0), None]);
+        assert_eq!(
+            smoothed(cells.clone(), 0.5, &genres()),
+            cells,
+            "within a cell there is nothing to average"
+        );
+        let smooth = smoothed(cells, 2.0, &genres());
+        assert_eq!(jazz(&smooth), [Some(1.0), Some(0.875), Some(0.5), Some(1.0 / 6.0), None]);
+        assert_eq!(smooth[3].genre.as_deref(), Some("rock"));
     }
 
     #[test]

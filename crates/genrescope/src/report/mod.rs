@@ -1,11 +1,13 @@
-//! Predictions → what people and programs read: text, JSON, CSV; one file a format;
+//! Predictions → what people and programs read: text, JSON, CSV, Audacity's labels, JAMS; one file a format;
 //! recordings → [`picture`]s of them, results → [`figures`] and a [`page`].
 //!
 //! *Takes* an [`Entry`] (one input, judged or failed) and the [`ModelLabel`] it was judged by. *Gives* strings;
 //! opening files and terminals is the doors' business. *Never* computes a score.
 
+pub mod audacity;
 pub mod csv;
 pub mod figures;
+pub mod jams;
 pub mod json;
 pub mod page;
 pub mod palette;

@@ -140,7 +140,7 @@ impl Painter<'_> {
 
     /// The segment's name in a block of its colour; a name that does not fit is cut.
     fn block(&self, segment: &Segment, columns: usize) -> String {
-        let name = name(segment);
+        let name = segment.name();
         let (margin, filler) = match self.layout.colour {
             Colour::Plain => ("", '─'),
             Colour::Ansi if columns >= name.chars().count() + 2 => (" ", ' '),
@@ -167,7 +167,7 @@ impl Painter<'_> {
     fn segment_text(&self, segment: &Segment) -> String {
         let best = ranked(&segment.scores).first().map(|best| percent(best.1)).unwrap_or_default();
         let genre_columns = self.genre_columns();
-        let text = format!("{:<genre_columns$}  {best:>5}  {}", name(segment), self.others(&segment.scores));
+        let text = format!("{:<genre_columns$}  {best:>5}  {}", segment.name(), self.others(&segment.scores));
         text.trim_end().to_owned()
     }
 
@@ -231,18 +231,16 @@ impl Span {
     }
 }
 
-fn name(segment: &Segment) -> &str {
-    segment.genre.as_deref().or(segment.reason.map(|reason| reason.name())).unwrap_or("unknown")
-}
-
 fn reason(prediction: &Prediction) -> &'static str {
     prediction.reason.map(|reason| reason.name()).unwrap_or_default()
 }
 
-fn certainty(score: f32) -> &'static str {
+/// How sure an answer of this score is, in a word.
+pub(super) fn certainty(score: f32) -> &'static str {
     CERTAINTY.iter().find(|(from, _)| score >= *from).map_or("a guess", |(_, word)| word)
 }
 
-fn percent(score: f32) -> String {
+/// A score as `71 %`.
+pub(super) fn percent(score: f32) -> String {
     format!("{:.0} %", 100.0 * score)
 }

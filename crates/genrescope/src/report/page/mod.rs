@@ -10,11 +10,13 @@ mod experiments;
 mod groups;
 mod markup;
 mod published;
+mod timeline;
 
 use std::path::PathBuf;
 
 use self::experiments::Found;
 use self::markup::{figure, section};
+pub use self::timeline::timeline;
 use super::picture::Scene;
 use crate::Result;
 
@@ -76,14 +78,19 @@ impl Page {
             ("details", "details"),
         ];
         let links: String = links.iter().map(|(id, name)| format!("<a href=\"#{id}\">{name}</a>")).collect();
-        format!(
-            "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-             <meta name=\"color-scheme\" content=\"light dark\">\n<title>Genrescope: results</title>\n\
-             <style>\n{STYLE}</style>\n</head>\n<body>\n<header>\n<h1>Results</h1>\n<p>{}</p>\n<nav>{links}</nav>\n\
-             </header>\n<main>\n{}</main>\n</body>\n</html>\n",
-            details::summary(&self.found),
-            sections.concat()
-        )
+        let header =
+            format!("<h1>Results</h1>\n<p>{}</p>\n<nav>{links}</nav>", details::summary(&self.found));
+        document("results", "", &header, &sections.concat())
     }
+}
+
+/// A page for light and dark screens: its name, style beside that of all pages, and what stands at its head and below.
+fn document(name: &str, style: &str, header: &str, main: &str) -> String {
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n<title>Genrescope: {name}</title>\n\
+         <style>\n{STYLE}{style}</style>\n</head>\n<body>\n<header>\n{header}\n</header>\n<main>\n{main}</main>\n\
+         </body>\n</html>\n"
+    )
 }

@@ -1,4 +1,4 @@
-//! Pictures as SVG or PNG; and that of a recording: what its features are made of.
+//! Pictures as SVG or PNG; that of a recording: what its features are made of; and its [`timeline`].
 //!
 //! *Takes* samples at [`SAMPLE_RATE_HZ`]. *Gives* a [`Scene`] of six panels, and writes any scene ([`svg`], [`png`]).
 //! *Decides* how it looks; the numbers come from [`features`](crate::features).
@@ -7,9 +7,10 @@ mod panel;
 mod png;
 mod scene;
 mod svg;
+pub mod timeline;
 
 pub use png::png;
-pub use scene::{Anchor, Dot, Fill, Grid, Line, Rectangle, Scene, Shape, Text, heat};
+pub use scene::{Anchor, Area, Dot, Fill, Grid, Line, Rectangle, Scene, Shape, Text, heat};
 pub(crate) use scene::{FAINT, INK, PAPER, RULE};
 pub use svg::svg;
 pub(crate) use svg::{escaped, inline};
@@ -24,6 +25,8 @@ use crate::features::{
 
 /// Longest recording that is drawn, s: more would be a smear.
 pub const LONGEST_S: usize = 600;
+/// Marks of a mel axis.
+const MEL_HZ: [u32; 6] = [0, 500, 1000, 2000, 4000, 8000];
 /// What is this far below the loudest cell is black, dB.
 const RANGE_DB: f32 = 80.0;
 const SIZE: (f64, f64) = (1280.0, 1010.0);
@@ -196,7 +199,7 @@ fn mel_panel(title: &str, db: &[f32], duration_s: f64, loudest_db: f32) -> Panel
         title: title.into(),
         grid: grid(frames, MEL_BANDS, at),
         across: seconds(duration_s),
-        upwards: [0, 500, 1000, 2000, 4000, 8000].map(mark).to_vec(),
+        upwards: MEL_HZ.map(mark).to_vec(),
         curves: Vec::new(),
     }
 }

@@ -6,7 +6,7 @@ use crate::report::palette::Rgb;
 const FONT: f64 = 12.0;
 const TICK: f64 = 5.0;
 /// Most columns and rows of a grid: what a panel can show on a dense screen.
-const MOST_COLUMNS: usize = 1040;
+pub(super) const MOST_COLUMNS: usize = 1040;
 
 /// A mark of an axis: where, from 0 to 1, and what stands there.
 pub(super) type Mark = (f64, String);

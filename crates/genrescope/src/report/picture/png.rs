@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use super::scene::{Anchor, Dot, Fill, Grid, Line, Rectangle, Scene, Shape, Text, heat};
+use super::scene::{Anchor, Area, Dot, Fill, Grid, Line, Rectangle, Scene, Shape, Text, heat};
 use crate::report::palette::Rgb;
 
 /// Pixels of a PNG for each of the scene: sharp on dense screens.
@@ -18,6 +18,7 @@ pub fn png(scene: &Scene) -> Vec<u8> {
             Shape::Line(line) => canvas.line(line),
             Shape::Text(text) => canvas.text(text),
             Shape::Fill(fill) => canvas.rectangle(fill),
+            Shape::Area(area) => canvas.area(area),
             Shape::Dot(dot) => canvas.dot(dot),
         }
     }
@@ -121,6 +122,21 @@ impl Canvas {
         }
     }
 
+    /// Column by column: the edge runs from left to right.
+    fn area(&mut self, area: &Area) {
+        let edge: Vec<(f64, f64)> = area.edge.iter().map(|&(x, y)| (x * SCALE, y * SCALE)).collect();
+        let (Some(&(left, _)), Some(&(right, _))) = (edge.first(), edge.last()) else { return };
+        let bottom = area.bottom * SCALE;
+        for x in left as usize..right.ceil() as usize {
+            let across = (right.min((x + 1) as f64) - left.max(x as f64)).clamp(0.0, 1.0);
+            let top = height_at(&edge, (x as f64 + 0.5).clamp(left, right));
+            for y in top.max(0.0) as usize..bottom.ceil().max(0.0) as usize {
+                let down = (bottom.min((y + 1) as f64) - top.max(y as f64)).clamp(0.0, 1.0);
+                self.blend(x, y, area.colour, (across * down) as f32);
+            }
+        }
+    }
+
     fn dot(&mut self, dot: &Dot) {
         let (x, y, radius) = (dot.at.0 * SCALE, dot.at.1 * SCALE, dot.radius * SCALE);
         for py in (y - radius - 1.0).max(0.0) as usize..=(y + radius + 1.0).max(0.0) as usize {
@@ -192,12 +208,24 @@ fn winding(contours: &[Vec<(f64, f64)>], (x, y): (f64, f64)) -> i32 {
     turns
 }
 
+/// Where an edge that runs from left to right stands at `x`.
+fn height_at(edge: &[(f64, f64)], x: f64) -> f64 {
+    let next = edge.partition_point(|point| point.0 < x).clamp(1, edge.len().max(2) - 1);
+    let ((x0, y0), (x1, y1)) = (edge[next - 1], edge[next.min(edge.len() - 1)]);
+    y0 + (y1 - y0) * ((x - x0) / (x1 - x0).max(1e-9)).clamp(0.0, 1.0)
+}
+
 /// Of a point from the line between two others.
 fn distance(point: (f64, f64), a: (f64, f64), b: (f64, f64)) -> f64 {
     let (dx, dy) = (b.0 - a.0, b.1 - a.1);
     let length = (dx * dx + dy * dy).max(1e-12);
     let share = (((point.0 - a.0) * dx + (point.1 - a.1) * dy) / length).clamp(0.0, 1.0);
     (point.0 - a.0 - share * dx).hypot(point.1 - a.1 - share * dy)
+}
+
+/// How long words are in the font of pictures.
+pub(super) fn width_of(words: &str, size: f64) -> f64 {
+    words.chars().map(|c| letter(c).advance * size / 100.0).sum()
 }
 
 /// The outline of a letter, hundredths of the font's size, upwards.
@@ -233,6 +261,17 @@ mod tests {
         assert_eq!(letter(' ').contours.len(), 0);
         assert!(('!'..='~').all(|c| !letter(c).contours.is_empty() && letter(c).advance > 10.0));
         assert_eq!(letter('o').contours.len(), 2);
+    }
+
+    #[test]
+    fn an_area_fills_what_lies_under_its_edge() {
+        let mut canvas = Canvas::new(20, 20);
+        canvas.area(&Area { edge: vec![(0.0, 10.0), (5.0, 0.0), (9.0, 0.0)], bottom: 8.0, colour: [0; 3] });
+        let at = |x: usize, y: usize| canvas.pixels[y * 20 + x];
+        assert_eq!(
+            [at(1, 8), at(9, 8), at(17, 1), at(18, 8), at(9, 16)],
+            [[255; 3], [0; 3], [0; 3], [255; 3], [255; 3]]
+        );
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub enum Shape {
     Text(Text),
     /// A filled rectangle.
     Fill(Fill),
+    /// What lies under a line.
+    Area(Area),
     /// A filled circle.
     Dot(Dot),
 }
@@ -83,6 +85,16 @@ pub struct Fill {
     pub opacity: f64,
 }
 
+/// What lies between a line and the bottom.
+pub struct Area {
+    /// Its upper edge, from left to right.
+    pub edge: Vec<(f64, f64)>,
+    /// Its lower edge.
+    pub bottom: f64,
+    /// Its colour.
+    pub colour: Rgb,
+}
+
 /// A filled circle.
 pub struct Dot {
     /// Its centre.
@@ -101,6 +113,9 @@ pub(crate) const INK: Rgb = [0x22, 0x22, 0x2a];
 pub(crate) const FAINT: Rgb = [0x6b, 0x6b, 0x76];
 /// Lines of a grid.
 pub(crate) const RULE: Rgb = [0xdf, 0xdf, 0xe6];
+/// What is white, and what is black, on every screen: it lies on colours that stay, not on paper.
+pub(crate) const LIGHT: Rgb = [0xfe, 0xfe, 0xfe];
+pub(crate) const DARK: Rgb = [0x12, 0x12, 0x16];
 /// What it is written on.
 pub(crate) const PAPER: Rgb = [0xff, 0xff, 0xff];
 

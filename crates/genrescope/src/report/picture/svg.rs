@@ -3,7 +3,9 @@
 use std::fmt::Write;
 
 use super::png;
-use super::scene::{Anchor, Dot, FAINT, Fill, Grid, INK, Line, PAPER, RULE, Rectangle, Scene, Shape, Text};
+use super::scene::{
+    Anchor, Area, Dot, FAINT, Fill, Grid, INK, Line, PAPER, RULE, Rectangle, Scene, Shape, Text,
+};
 use crate::report::palette::{Rgb, SERIES};
 
 /// The text of an SVG file.
@@ -39,6 +41,7 @@ fn shapes(scene: &Scene, paint: Paint) -> String {
         Shape::Line(line) => polyline(line, paint),
         Shape::Text(text) => words(text, paint),
         Shape::Fill(fill) => rectangle(fill, paint),
+        Shape::Area(shape) => area(shape, paint),
         Shape::Dot(dot) => circle(dot, paint),
     };
     scene.shapes.iter().map(shape).collect()
@@ -61,6 +64,18 @@ fn rectangle(fill: &Fill, paint: Paint) -> String {
         "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" fill=\"{}\"{}/>\n",
         paint(fill.colour),
         opacity(fill.opacity)
+    )
+}
+
+fn area(area: &Area, paint: Paint) -> String {
+    let (Some(first), Some(last)) = (area.edge.first(), area.edge.last()) else { return String::new() };
+    let edge: String = area.edge.iter().map(|(x, y)| format!("{x:.1},{y:.1} ")).collect();
+    format!(
+        "<polygon fill=\"{}\" points=\"{edge}{:.1},{bottom:.1} {:.1},{bottom:.1}\"/>\n",
+        paint(area.colour),
+        last.0,
+        first.0,
+        bottom = area.bottom
     )
 }
 
