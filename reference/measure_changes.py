@@ -4,7 +4,7 @@ Tracks are spliced from clips of known genres, neighbours of different ones, eac
 `genrescope classify --format audacity` has one within the tolerance; each counts once. Precision, recall and F are over the
 boundaries of all tracks. `delay_s`: quartiles of found minus true, over boundaries found within 3 s.
 
-usage: measure_changes.py BINARY FOLDER_OF_GENRE_FOLDERS OUT.json [TRACKS]
+usage: measure_changes.py BINARY FOLDER_OF_GENRE_FOLDERS OUT.json COMMIT [TRACKS]
 """
 
 import json
@@ -78,7 +78,7 @@ def measured(tracks, binary, options):
     return row
 
 
-def main(binary, folder, out, count="20"):
+def main(binary, folder, out, commit, count="20"):
     folders = sorted(path for path in Path(folder).iterdir() if path.is_dir())
     genres = {path.name: sorted(path.iterdir()) for path in folders}
     draw = random.Random(SEED)
@@ -88,11 +88,13 @@ def main(binary, folder, out, count="20"):
         rows = {name: measured(tracks, binary, options) for name, options in SETTINGS}
     result = {
         "schema": "genrescope.changes/1",
+        "data": Path(folder).resolve().name,
+        "commit": commit,
         "tracks": int(count),
         "clips_a_track": CLIPS,
         "lengths_s": LENGTHS_S,
         "seed": SEED,
-        "note": "the model learned from many of these clips: their genres, not where they are spliced",
+        "note": "the model learned from most of these clips: their genres, not where they are spliced",
         "settings": rows,
     }
     Path(out).parent.mkdir(parents=True, exist_ok=True)

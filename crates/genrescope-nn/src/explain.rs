@@ -107,4 +107,22 @@ mod tests {
         assert!(plan.to_string().contains("conv1 + norm1 + relu1 + pool1 + drop1"), "{plan}");
         assert!(Network::new(Graph::new(), 1).explain(20).unwrap().tasks.is_empty());
     }
+
+    #[test]
+    fn a_convolution_of_one_place_takes_along_what_stands_before_it() {
+        let before = |kernel| {
+            let mut graph = Graph::new();
+            let mel = graph.input("mel", [20, 16, 8]);
+            let layers = vec![
+                ("norm", BatchNorm::default().into()),
+                ("relu", Relu.into()),
+                ("conv", Conv2d::same(kernel, 16).into()),
+            ];
+            graph.chain(mel, layers).unwrap();
+            let plan = Network::new(graph, 1).explain(20).unwrap();
+            plan.tasks.iter().map(|task| task.nodes.join("+")).collect::<Vec<_>>()
+        };
+        assert_eq!(before([1, 1]), ["norm+relu+conv"]);
+        assert_eq!(before([3, 3]), ["norm+relu", "conv"]);
+    }
 }

@@ -6,6 +6,7 @@ use super::groups::{Group, counted};
 use super::markup::{beside, figure, missing, percent, table, text, with_interval};
 use crate::evaluate::{Figures, Judgement};
 use crate::metrics::best;
+use crate::train::settings::Protocol;
 
 /// Pairs and tracks that are listed.
 const LISTED: usize = 10;
@@ -25,13 +26,7 @@ pub(super) fn summary(found: &Found) -> String {
 
 /// What of the measured tracks a protocol lets a network learn from.
 pub(super) fn leak(protocol: &str) -> Option<&'static str> {
-    match protocol {
-        "segment" => Some("leaks: other segments of the same songs are learned from"),
-        "track" | "splits" | "filtered_random" | "artist_random" => {
-            Some("leaks: other songs by the same artists are learned from")
-        }
-        _ => None,
-    }
+    Protocol::named(protocol).and_then(Protocol::leak)
 }
 
 /// A protocol's name, marked where it leaks.

@@ -65,6 +65,11 @@ impl Protocol {
         }
     }
 
+    /// The protocol of that [`Protocol::name`].
+    pub fn named(name: &str) -> Option<Self> {
+        serde_json::from_value(name.into()).ok()
+    }
+
     /// What of the measured tracks is learned from, where anything is.
     pub fn leak(self) -> Option<&'static str> {
         match self {
