@@ -126,6 +126,17 @@ impl Trainer {
         targets: &[f32],
         learning_rate: f32,
     ) -> Result<Step, ShapeError> {
+        // On a thread of the pool: waiting for it from outside at each layer costs more than some layers.
+        rayon::scope(|_| self.step_inside(inputs, [samples, frames], targets, learning_rate))
+    }
+
+    fn step_inside(
+        &mut self,
+        inputs: &[&[f32]],
+        [samples, frames]: [usize; 2],
+        targets: &[f32],
+        learning_rate: f32,
+    ) -> Result<Step, ShapeError> {
         let mode = Mode::Train { seed: self.steps };
         let logits = self.session.forward(&self.network, inputs, [samples, frames], mode)?.to_vec();
         let (loss, d_logits) = softmax_cross_entropy(&logits, targets, targets.len() / samples.max(1));

@@ -4,7 +4,14 @@
 //! summed within a group in order, then over the groups in order.
 
 use rayon::prelude::*;
+use std::cell::Cell;
 use std::ops::Range;
+
+thread_local! {
+    /// The sums of all groups, one behind the other. New memory for each step would cost more than the sums: its pages
+    /// are made when they are first touched.
+    static PARTIAL: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
+}
 
 /// How many groups a batch is cut into.
 const GROUPS: usize = 8;
@@ -63,20 +70,21 @@ pub(crate) fn sum_groups_beside(
     output: &mut [f32],
     body: impl Fn(Range<usize>, &mut [f32], &mut [f32]) + Sync,
 ) -> Vec<f32> {
-    let partial: Vec<Vec<f32>> = groups(samples)
+    let mut partial = PARTIAL.take();
+    partial.clear();
+    partial.resize(GROUPS.min(samples) * length, 0.0);
+    let places = partial.par_chunks_exact_mut(length.max(1));
+    groups(samples)
         .zip(parts(output, samples))
-        .map(|(range, part)| {
-            let mut sums = vec![0.0; length];
-            body(range, part, &mut sums);
-            sums
-        })
-        .collect();
+        .zip(places)
+        .for_each(|((range, part), sums)| body(range, part, sums));
     let mut total = vec![0.0; length];
-    for sums in &partial {
+    for sums in partial.chunks_exact(length.max(1)) {
         for (total, sum) in total.iter_mut().zip(sums) {
             *total += sum;
         }
     }
+    PARTIAL.set(partial);
     total
 }
 

@@ -40,6 +40,11 @@ impl Geometry {
         (self.input[1] + 2 * self.padding[1]) * self.input[2]
     }
 
+    /// Numbers of the padded input.
+    pub(super) fn padded_length(&self) -> usize {
+        (self.input[0] + 2 * self.padding[0]) * self.padded_row()
+    }
+
     /// Numbers in a row of the output.
     pub(super) fn row(&self) -> usize {
         self.output[1] * self.output[2]
@@ -74,10 +79,21 @@ impl Geometry {
         (0..rows).step_by(step).map(move |first| first..(first + step).min(rows))
     }
 
-    /// Makes a padded image of zeros; rows at its end complete the last group.
-    pub(super) fn clear(&self, image: &mut Vec<f32>) {
-        image.clear();
-        image.resize((self.input[0] + 2 * self.padding[0] + PRODUCTS) * self.padded_row(), 0.0);
+    /// A padded image whose border is zero; contents are left over inside of it.
+    pub(super) fn bordered<'a>(&self, image: &'a mut Vec<f32>) -> &'a mut [f32] {
+        let (row, beside) = (self.padded_row(), self.padding[1] * self.input[2]);
+        let image = sized(image, self.padded_length());
+        let (above, rest) = image.split_at_mut(self.padding[0] * row);
+        let (inside, below) = rest.split_at_mut(self.input[0] * row);
+        above.fill(0.0);
+        below.fill(0.0);
+        if beside > 0 {
+            for row in inside.chunks_exact_mut(row) {
+                row[..beside].fill(0.0);
+                row.rchunks_exact_mut(beside).take(1).for_each(|right| right.fill(0.0));
+            }
+        }
+        image
     }
 
     /// Where row `row` of a sample begins in the padded image.
@@ -90,8 +106,12 @@ impl Geometry {
         if self.padding == [0, 0] && self.winograd().is_none() {
             return sample;
         }
-        self.clear(image);
+        let image = self.bordered(image);
         let width = self.input[1] * self.input[2];
+        if self.padding[1] == 0 {
+            image[self.padded_start(0)..][..sample.len()].copy_from_slice(sample);
+            return image;
+        }
         for (row, source) in sample.chunks_exact(width).enumerate() {
             image[self.padded_start(row)..][..width].copy_from_slice(source);
         }
@@ -128,8 +148,7 @@ impl Geometry {
         };
         let (groups, width) = (winograd.groups(rows), self.row());
         let product = Product { segments: groups, b_segment: width, ..product };
-        scratch.resize((PRODUCTS * groups) * (row + width), 0.0);
-        let (u, v) = scratch.split_at_mut(PRODUCTS * groups * row);
+        let (u, v) = sized(scratch, PRODUCTS * groups * (row + width)).split_at_mut(PRODUCTS * groups * row);
         for group in 0..groups {
             let first = group * winograd.rows();
             Winograd::input(path, &padded[first * row..], row, &mut u[group * row..], groups * row);
@@ -229,8 +248,8 @@ impl<'a> Convolution<'a> {
             return self.product(path, geometry.kernel[0], padded, &self.weights, output);
         };
         let groups = winograd.groups(rows);
-        scratch.resize(PRODUCTS * groups * (row + width), 0.0);
-        let (u, products) = scratch.split_at_mut(PRODUCTS * groups * row);
+        let (u, products) =
+            sized(scratch, PRODUCTS * groups * (row + width)).split_at_mut(PRODUCTS * groups * row);
         for group in 0..groups {
             let first = &padded[group * winograd.rows() * row..];
             Winograd::input(path, first, row, &mut u[group * row..], groups * row);

@@ -132,7 +132,7 @@ impl Block {
                 for (i, sample) in range.enumerate() {
                     let mut image = source.image(sample, image);
                     if wanted {
-                        back.clear(&mut scratch.gradient);
+                        back.bordered(&mut scratch.gradient);
                     }
                     for rows in geometry.blocks(1) {
                         // For the gradient of the input in their place with its border, else the same rows again.
@@ -145,6 +145,7 @@ impl Block {
                     }
                     if wanted {
                         let Scratch { gradient, products, .. } = scratch;
+                        let gradient = sized(gradient, back.padded_length());
                         let d_input = &mut part[i * size..(i + 1) * size];
                         transposed.all_rows(source.pass.path, gradient, products, d_input);
                     }
@@ -218,11 +219,8 @@ impl Block {
     ) {
         let Scratch { products, gradient, z, .. } = scratch;
         let end = start + (rows.len() - 1) * stride + source.convolution.geometry.row();
-        if gradient.len() < end {
-            gradient.resize(end, 0.0);
-        }
         let z = if self.reads_z() { source.z((sample, rows), image, products, z) } else { &[] };
-        let into = (&mut gradient[start..end], stride);
+        let into = (&mut sized(gradient, end)[start..], stride);
         source.epilogue.backward(rows.clone(), z, source.pooled(sample), &source.means, into);
     }
 
@@ -239,7 +237,7 @@ impl Block {
         let Scratch { products, gradient, .. } = scratch;
         let (geometry, path) = (&source.convolution.geometry, source.pass.path);
         let width = geometry.row();
-        let dz = &gradient[start..start + (rows.len() - 1) * stride + width];
+        let dz = &sized(gradient, start + (rows.len() - 1) * stride + width)[start..];
         let (d_weights, d_bias) = sums.split_at_mut(geometry.gradient_length());
         let padded = source.convolution.read(path, image, rows);
         geometry.add_weight_gradient(path, padded, (rows.len(), dz, stride), products, d_weights);
@@ -253,7 +251,8 @@ impl Block {
 fn behind<'a>(transposed: &Convolution, path: Path, rows: usize, scratch: &'a mut Scratch) -> &'a [f32] {
     let Scratch { products, gradient, before, .. } = scratch;
     let dy = sized(before, rows * transposed.geometry.row());
-    transposed.rows(path, gradient, rows, products, dy);
+    let dz = sized(gradient, rows * transposed.geometry.padded_row());
+    transposed.rows(path, dz, rows, products, dy);
     dy
 }
 

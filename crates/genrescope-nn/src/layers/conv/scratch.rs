@@ -24,8 +24,13 @@ pub(super) fn with_scratch<R>(body: impl FnOnce(&mut Vec<f32>, &mut Scratch) -> 
     SCRATCH.with_borrow_mut(|(image, scratch)| body(image, scratch))
 }
 
-/// A buffer of `length` numbers; its contents are left over.
+/// `length` numbers of a buffer, the first where a line of the cache begins; their contents are left over.
 pub(super) fn sized(buffer: &mut Vec<f32>, length: usize) -> &mut [f32] {
-    buffer.resize(length, 0.0);
-    buffer
+    const LINE: usize = 64;
+    let spare = LINE / size_of::<f32>();
+    if buffer.len() < length + spare {
+        buffer.resize(length + spare, 0.0);
+    }
+    let first = buffer.as_ptr().align_offset(LINE).min(spare);
+    &mut buffer[first..first + length]
 }

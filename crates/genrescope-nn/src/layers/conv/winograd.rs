@@ -6,6 +6,7 @@
 
 use crate::blocks::{block, block_mut, in_blocks};
 use crate::kernels::Path;
+use std::borrow::Cow;
 
 /// Products, and rows of input, of one group of output rows.
 pub(super) const PRODUCTS: usize = 6;
@@ -67,9 +68,14 @@ impl Winograd {
         taps
     }
 
-    /// `Bᵀ`: `input` starts at the group's first row of `width` numbers → six rows of `u`, each `stride` from the next.
+    /// `Bᵀ`: `input` starts at the group's first row of `width` numbers (behind its end there are zeros) → six rows of `u`,
+    /// each `stride` from the next.
     pub(super) fn input(path: Path, input: &[f32], width: usize, u: &mut [f32], stride: usize) {
-        let mut u = rows_mut(u, stride, width);
+        let mut input = Cow::Borrowed(input);
+        if input.len() < PRODUCTS * width {
+            input.to_mut().resize(PRODUCTS * width, 0.0);
+        }
+        let (input, mut u) = (&*input, rows_mut(u, stride, width));
         path.vectorize(
             #[inline(always)]
             || in_blocks!(width, input_block(input, width, &mut u)),
