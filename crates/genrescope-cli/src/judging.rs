@@ -54,7 +54,8 @@ fn patch_length(text: &str) -> Result<PatchLength, String> {
     }
 }
 
-fn seconds(text: &str) -> Result<f64, String> {
+/// Seconds on the command line, 0 or more.
+pub(crate) fn seconds(text: &str) -> Result<f64, String> {
     let seconds = text.parse::<f64>().ok().filter(|seconds| seconds.is_finite() && *seconds >= 0.0);
     seconds.ok_or_else(|| "expected seconds, for example 2.5".into())
 }

@@ -17,6 +17,7 @@ mod header;
 mod holes;
 mod ogg;
 mod opus;
+mod raw;
 mod resample;
 mod source;
 mod stream;
@@ -26,6 +27,7 @@ mod track;
 mod waveform;
 
 pub use files::{EXTENSIONS, audio_files};
+pub use raw::{RawAudio, SampleFormat};
 pub(crate) use resample::resample;
 pub use stream::AudioStream;
 pub use title::Title;

@@ -15,6 +15,8 @@ use crate::{Error, ErrorKind, Result};
 
 /// About how many samples a block has.
 const BLOCK_SAMPLES: usize = 16_384;
+/// The same of live sound: at 22,050 Hz less than a tenth of a second.
+const LIVE_BLOCK_SAMPLES: usize = 2_048;
 
 /// Decodes, mixes to mono (mean of the channels) and resamples while it is read.
 ///
@@ -31,6 +33,8 @@ const BLOCK_SAMPLES: usize = 16_384;
 pub struct AudioStream {
     name: String,
     sample_rate_hz: u32,
+    block_samples: usize,
+    longest_s: u64,
     decoder: Decoder,
     resampler: Option<Resampler>,
     packet: Vec<f32>,
@@ -85,6 +89,8 @@ impl AudioStream {
         Ok(Self {
             name,
             sample_rate_hz,
+            block_samples: BLOCK_SAMPLES,
+            longest_s: MAX_STREAM_S,
             decoder,
             resampler: None,
             packet: Vec::new(),
@@ -95,6 +101,12 @@ impl AudioStream {
             ended: false,
             warnings: Vec::new(),
         })
+    }
+
+    /// For a sound that is still being made: short blocks, so that they come soon, and no longest duration.
+    #[must_use]
+    pub fn live(self) -> Self {
+        Self { block_samples: LIVE_BLOCK_SAMPLES, longest_s: u64::MAX, ..self }
     }
 
     /// The rate of the samples that come, Hz.
@@ -143,7 +155,7 @@ impl AudioStream {
     /// [`ErrorKind::TooShort`] when there was no sample at all, [`ErrorKind::Corrupt`] when no packet could be decoded,
     /// [`ErrorKind::LimitExceeded`], [`ErrorKind::Io`].
     pub fn next_block(&mut self) -> Result<Option<Vec<f32>>> {
-        let mut block = Vec::with_capacity(2 * BLOCK_SAMPLES);
+        let mut block = Vec::with_capacity(2 * self.block_samples);
         while block.is_empty() && !self.ended {
             self.fill(&mut block).map_err(|e| e.at(&self.name))?;
             let first = self.made_samples - block.len() as u64;
@@ -154,7 +166,7 @@ impl AudioStream {
     }
 
     fn fill(&mut self, block: &mut Vec<f32>) -> Result<()> {
-        while block.len() < BLOCK_SAMPLES && !self.ended {
+        while block.len() < self.block_samples && !self.ended {
             match self.decoder.next_stretch(&mut self.packet)? {
                 Some(stretch) => self.resample(stretch, block)?,
                 None => self.end(block),
@@ -197,7 +209,7 @@ impl AudioStream {
 
     fn check_length(&self) -> Result<()> {
         let fail = |kind, message: String| Err(Error::new(kind, message));
-        if self.made_samples > MAX_STREAM_S * u64::from(self.sample_rate_hz) {
+        if self.made_samples > self.longest_s.saturating_mul(self.sample_rate_hz.into()) {
             return fail(
                 ErrorKind::LimitExceeded,
                 format!("longer than {} hours; split it", MAX_STREAM_S / 3600),

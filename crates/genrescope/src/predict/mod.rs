@@ -10,6 +10,8 @@
 //! and what the timeline needs; [`PatchLength::Whole`] and [`Reference::Clip`](crate::features::Reference::Clip)
 //! need the mel spectrogram to the end, 24 MB an hour.
 
+mod live;
+mod patch_buffer;
 mod plan;
 pub mod silence;
 mod stream;
@@ -28,6 +30,7 @@ use plan::{Patch, Plan};
 use stream::PatchStream;
 use timeline::{Grid, JudgedPatch};
 
+pub use live::{LIVE_HOP_S, Listener, Moment};
 pub use timeline::merge;
 
 /// Less audio than this is not judged, seconds.

@@ -1,7 +1,7 @@
 //! Where the patches of a track lie.
 
-use super::timeline::Grid;
-use super::{LONGEST_PATCH_S, PATCH_HOP, PatchLength, Reason, Settings};
+use super::timeline::{Grid, JudgedPatch, leader};
+use super::{LONGEST_PATCH_S, PATCH_HOP, PatchLength, Reason, Segment, Settings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Model, PatchInput};
 
@@ -98,6 +98,19 @@ impl Plan {
             false => "repeated to fill what the network needs",
         };
         Some(format!("{duration_s:.1} s is shorter than a patch of {patch_s:.1} s: {remedy}"))
+    }
+
+    /// Where a patch lies in the recording, and what the network said of it.
+    pub(crate) fn segment(&self, patch: &JudgedPatch, genres: &[String]) -> Segment {
+        let time_s = |frame: usize| self.from_s + frame as f64 * self.frame_period_s;
+        let scores = patch.scores.clone().unwrap_or_default();
+        Segment {
+            start_s: time_s(patch.start),
+            end_s: time_s(patch.start + patch.frames),
+            genre: leader(&scores).map(|leader| genres[leader].clone()),
+            reason: patch.scores.as_ref().err().copied(),
+            scores,
+        }
     }
 
     /// The cells of a track's timeline.

@@ -9,6 +9,7 @@ pub mod csv;
 pub mod figures;
 pub mod jams;
 pub mod json;
+pub mod live;
 pub mod page;
 pub mod palette;
 pub mod picture;

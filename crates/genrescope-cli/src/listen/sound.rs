@@ -1,0 +1,184 @@
+//! Where live sound comes from: blocks of samples over a channel, as they are made.
+
+use std::io::{self, Read};
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use genrescope::Error;
+use genrescope::audio::{AudioStream, RawAudio};
+
+/// Blocks that may wait for the network: less than a second.
+const BLOCKS_AHEAD: usize = 8;
+
+/// How fast a recording is played; none: as fast as it can be judged.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Pace(Option<f64>);
+
+pub(super) fn pace(text: &str) -> Result<Pace, String> {
+    let factor = || text.parse::<f64>().ok().filter(|factor| factor.is_finite() && *factor > 0.0);
+    match text {
+        "max" => Ok(Pace(None)),
+        _ => factor()
+            .map(|factor| Pace(Some(factor)))
+            .ok_or_else(|| "expected a factor above 0, or `max`".into()),
+    }
+}
+
+/// Where the sound comes from.
+pub(super) enum Origin {
+    File(PathBuf, Pace),
+    /// Raw samples, or any container.
+    Stdin(Option<RawAudio>),
+    #[cfg(feature = "mic")]
+    Microphone(RawAudio, Box<dyn Read + Send + Sync>),
+}
+
+/// What happens.
+pub(super) enum Event {
+    /// Samples, and what of the sound so far was lost, seconds.
+    Block(Vec<f32>, Vec<Range<f64>>),
+    /// The sound goes on, but not undamaged.
+    Warning(String),
+    /// There is no sound.
+    Failed(Error),
+}
+
+/// Starts to read; the channel closes when the sound has ended.
+pub(super) fn start(origin: Origin, sample_rate_hz: u32) -> Receiver<Event> {
+    let (events, received) = sync_channel(BLOCKS_AHEAD);
+    thread::spawn(move || {
+        let mut player =
+            Player { sample_rate_hz, events, samples: 0, pace: Pace(None), started: Instant::now() };
+        let played = match origin {
+            Origin::File(path, pace) => {
+                player.pace = pace;
+                AudioStream::open(&path, sample_rate_hz).and_then(|stream| player.play(stream.live()))
+            }
+            Origin::Stdin(raw) => player.play_on(Box::new(io::stdin()), raw, "-"),
+            #[cfg(feature = "mic")]
+            Origin::Microphone(raw, reader) => player.play_on(reader, Some(raw), "microphone"),
+        };
+        if let Err(error) = played {
+            player.tell(Event::Failed(error));
+        }
+    });
+    received
+}
+
+struct Player {
+    sample_rate_hz: u32,
+    events: SyncSender<Event>,
+    samples: u64,
+    pace: Pace,
+    started: Instant,
+}
+
+impl Player {
+    /// Whether somebody listens still.
+    fn tell(&self, event: Event) -> bool {
+        self.events.send(event).is_ok()
+    }
+
+    /// Seconds so far.
+    fn played_s(&self) -> f64 {
+        self.samples as f64 / f64::from(self.sample_rate_hz)
+    }
+
+    /// Plays one stream to its end.
+    fn play(&mut self, mut stream: AudioStream) -> genrescope::Result<()> {
+        let began_s = self.played_s();
+        let mut warned = 0;
+        while let Some(block) = stream.next_block()? {
+            self.samples += block.len() as u64;
+            let lost = stream.take_lost().into_iter().map(|span| began_s + span.start..began_s + span.end);
+            let lost: Vec<Range<f64>> = lost.collect();
+            // The sentence is rewritten with each loss: the first is enough while the sound goes on.
+            if stream.warnings().len() > warned {
+                warned = stream.warnings().len();
+                self.tell(Event::Warning(format!("{}: {}", stream.name(), stream.warnings()[warned - 1])));
+            }
+            self.wait();
+            if !self.tell(Event::Block(block, lost)) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until what was read would have been played.
+    fn wait(&self) {
+        if let Pace(Some(factor)) = self.pace {
+            let due = Duration::from_secs_f64(self.played_s() / factor);
+            thread::sleep(due.saturating_sub(self.started.elapsed()));
+        }
+    }
+
+    /// Plays all that comes: where a stream ends or breaks and more bytes follow, another begins.
+    fn play_on(
+        &mut self,
+        reader: Box<dyn Read + Send + Sync>,
+        raw: Option<RawAudio>,
+        name: &str,
+    ) -> genrescope::Result<()> {
+        let bytes = Bytes::new(reader);
+        loop {
+            let before = bytes.count();
+            let opened = match raw {
+                Some(raw) => raw.stream(bytes.clone(), name, self.sample_rate_hz),
+                None => AudioStream::from_reader(Box::new(bytes.clone()), name, self.sample_rate_hz),
+            };
+            let played = opened.and_then(|stream| self.play(stream.live()));
+            match played {
+                Err(error) if bytes.ended() && self.samples == 0 => return Err(error),
+                _ if bytes.ended() || bytes.count() == before => return Ok(()),
+                Err(error) => {
+                    if !self.tell(Event::Warning(format!("{error}; going on with what follows"))) {
+                        return Ok(());
+                    }
+                }
+                Ok(()) => (),
+            }
+        }
+    }
+}
+
+/// A reader that several streams read, one behind the other.
+#[derive(Clone)]
+struct Bytes {
+    reader: Arc<Mutex<Box<dyn Read + Send + Sync>>>,
+    /// How many were read; [`ENDED`] is added at the end.
+    count: Arc<AtomicU64>,
+}
+
+const ENDED: u64 = 1 << 63;
+
+impl Bytes {
+    fn new(reader: Box<dyn Read + Send + Sync>) -> Self {
+        Self { reader: Arc::new(Mutex::new(reader)), count: Arc::default() }
+    }
+
+    fn count(&self) -> u64 {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    fn ended(&self) -> bool {
+        self.count() & ENDED != 0
+    }
+}
+
+impl Read for Bytes {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = reader.read(buffer)?;
+        if read == 0 && !buffer.is_empty() {
+            self.count.fetch_or(ENDED, Ordering::Relaxed);
+        }
+        self.count.fetch_add(read as u64, Ordering::Relaxed);
+        Ok(read)
+    }
+}
