@@ -6,7 +6,8 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::Args as ClapArgs;
 use genrescope::evaluate::{
-    self, Classifier, EvaluateOptions, Event, Figures, Learner, Part, Readings, ResultFile, VectorSource,
+    self, Classifier, EvaluateOptions, Event, Figures, Learner, Part, Perturbation, PerturbedResult,
+    Readings, ResultFile, VectorSource,
 };
 use genrescope::train::Experiment;
 
@@ -28,7 +29,8 @@ Examples:
   genrescope evaluate settings.toml --out runs/test --readings readings.csv --what first
   genrescope evaluate settings.toml --out runs/cv --fold 2       # one fold, for a scheduler
   genrescope evaluate settings.toml --out runs/cv --collect      # joins them
-  genrescope evaluate settings.toml --out runs/svm --baseline svm"
+  genrescope evaluate settings.toml --out runs/svm --baseline svm
+  genrescope evaluate settings.toml --out runs/cv --perturb transpose   # once its folds are trained"
 )]
 pub(crate) struct Args {
     /// Data, network, optimiser, variations and folds
@@ -60,6 +62,10 @@ pub(crate) struct Args {
     /// A table of 55 features of whole clips, as GTZAN's, that the baseline reads instead
     #[arg(long, value_name = "FILE", requires = "baseline")]
     table: Option<PathBuf>,
+    /// Measure the folds that are trained once more on changed tracks, into a CSV beside result.json: transpose (-6 to 6
+    /// semitones into transposition.csv), or values such as transpose=-2,0,2; may be given many times
+    #[arg(long, value_name = "CHANGE", conflicts_with_all = ["fold", "collect", "baseline", "other_results"])]
+    perturb: Vec<Perturbation>,
     /// Commit of the code, for run.json and the models' headers
     #[arg(long, env = "GENRESCOPE_COMMIT", default_value = "unknown", hide_env_values = true)]
     commit: String,
@@ -90,6 +96,9 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Ending> {
     };
     let mut progress = TrainingProgress::new(talk);
     progress.work.one_fold = args.fold.is_some();
+    if !args.perturb.is_empty() {
+        return perturb(args, &experiments, &options, &mut progress);
+    }
     let mut record = RunRecord::new(&args.out, &args.commit);
     let results = evaluate::evaluate(&experiments, &options, &mut |event| {
         show(&mut progress, &event);
@@ -103,6 +112,21 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Ending> {
         report::page(std::slice::from_ref(&args.out), &args.out)?;
     }
     print(&results.iter().map(summary).collect::<Vec<_>>().join("\n"))
+}
+
+/// Measures trained folds on changed tracks.
+fn perturb(
+    args: &Args,
+    experiments: &[Experiment],
+    options: &EvaluateOptions,
+    progress: &mut TrainingProgress,
+) -> anyhow::Result<Ending> {
+    let results = evaluate::perturb(experiments, options, &args.perturb, &mut |event| show(progress, &event))
+        .with_context(|| format!("perturbing the tracks of {}", args.settings.display()))?;
+    if experiments.iter().any(|one| args.out.join(&one.name).join("result.json").exists()) {
+        report::page(std::slice::from_ref(&args.out), &args.out)?;
+    }
+    print(&results.iter().map(PerturbedResult::to_csv).collect::<Vec<_>>().join("\n"))
 }
 
 /// The network of the settings, or the classifier that is asked for.
@@ -146,6 +170,10 @@ fn show(progress: &mut TrainingProgress, event: &Event) {
             let (number, percent) = (fold.fold, 100.0 * accuracy);
             let again = if *before { " (measured before)" } else { "" };
             progress.line(&format!("fold {number}: {percent:.1} % right{again}{left}"));
+        }
+        Event::Perturbed { kind, value, figures } => {
+            let (name, unit, percent) = (kind.name(), kind.unit(), figures.accuracy_percent);
+            progress.line(&format!("{name} {value} {unit}: {percent:.1} % of {} right", figures.tracks));
         }
         _ => {}
     }

@@ -9,6 +9,7 @@ use genrescope::ErrorKind;
 use genrescope::dataset::{Dataset, Extraction, Source};
 use genrescope::evaluate::{
     Classifier, EvaluateOptions, Event, Judge, Learner, Part, Readings, ResultFile, VectorSource, evaluate,
+    perturb,
 };
 use genrescope::features::FrontEnd;
 use genrescope::model::Model;
@@ -145,6 +146,59 @@ fn a_test_part_is_read_only_on_record_and_the_model_says_what_it_reached() {
     );
     let model = Model::load(&out.join("model.safetensors")).unwrap();
     assert_eq!(model.header.results, result.for_header());
+}
+
+#[test]
+fn trained_folds_are_measured_in_other_keys_and_at_0_as_they_were() {
+    let data = made_up("perturb-data");
+    let settings =
+        settings(&data, &["folds.protocol=cross_validation", "folds.k=3", "folds.learn=train+valid"]);
+    let options = options(folder("perturb"));
+    let asked = ["transpose=-24,0,1".parse().unwrap()];
+    let measured = |options: &EvaluateOptions| {
+        let one = Experiment { name: "residual-C".into(), settings: settings.clone() };
+        perturb(&[one], options, &asked, &mut |_| ())
+    };
+    let below = EvaluateOptions { out: options.out.join("residual-C"), ..options.clone() };
+    assert_eq!(measured(&options).unwrap_err().kind(), ErrorKind::NotFound);
+    counted(&settings, &EvaluateOptions { part: Part::Fold(2), ..below.clone() });
+    assert_eq!(measured(&options).unwrap()[0].points[0].1.tracks, 12, "one fold of three");
+    let result = counted(&settings, &below).0.unwrap();
+    let changed = measured(&options).unwrap().remove(0);
+    let figures: Vec<_> = changed.points.iter().map(|(_, figures)| figures).collect();
+    assert_eq!((&changed.network[..], &changed.variant[..]), ("residual", "C"));
+    assert_eq!(*figures[1], result.pooled);
+    // Two octaves down, what sounded above sounds below.
+    assert!(figures[0].accuracy_percent < figures[1].accuracy_percent - 20.0, "{changed:?}");
+    let csv = fs::read_to_string(below.out.join("transposition.csv")).unwrap();
+    let [low, high] = result.pooled.interval_percent;
+    let row = format!("residual,C,0,36,{},{low},{high}\n", result.pooled.accuracy_percent);
+    assert!(
+        csv.starts_with("network,variant,semitones,tracks,accuracy_percent,low,high\nresidual,C,-24,36,")
+    );
+    assert!(csv.contains(&row), "{csv}");
+}
+
+#[test]
+fn changed_tracks_of_a_test_part_are_read_on_record_once() {
+    let data = made_up("perturb-test-data");
+    let settings = settings(&data, &["train.epochs=1", "train.keep=best_loss"]);
+    let out = folder("perturb-test");
+    let path = out.join("readings.csv");
+    let readings = Readings { path: path.clone(), date: "2026-01-02".into(), what: "tried".into() };
+    let recorded = EvaluateOptions { readings: Some(readings), ..options(out) };
+    counted(&settings, &recorded);
+    let measured = |options: &EvaluateOptions| {
+        perturb(&only(&settings), options, &["transpose=-1,1".parse().unwrap()], &mut |_| ())
+    };
+    let unrecorded = EvaluateOptions { readings: None, ..recorded.clone() };
+    assert_eq!(measured(&unrecorded).unwrap_err().kind(), ErrorKind::BadSettings);
+    let points = measured(&recorded).unwrap().remove(0).points;
+    measured(&recorded).unwrap();
+    let mean = (points[0].1.accuracy_percent + points[1].1.accuracy_percent) / 2.0;
+    let rows = fs::read_to_string(path).unwrap();
+    let row = format!("2026-01-02,\"tried (transpose -1 to 1 semitones, mean of 2)\",filtered,{mean:.1}");
+    assert_eq!((rows.lines().count(), rows.lines().last()), (3, Some(row.as_str())));
 }
 
 #[test]

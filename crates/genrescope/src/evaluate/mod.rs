@@ -17,12 +17,14 @@ use crate::{Error, ErrorKind, Result};
 mod fold;
 mod judge;
 mod measure;
+mod perturb;
 mod readings;
 mod result;
 pub mod significance;
 mod vectors;
 
-pub use fold::{FoldResult, Judgement, tracks_of};
+pub use fold::{Answer, FoldResult, Judgement, tracks_of};
+pub use perturb::{Perturbation, PerturbationKind, PerturbedResult, perturb};
 pub use readings::Readings;
 pub use result::{Figures, FoldFigures, ResultFile};
 pub use vectors::{Classifier, Judge, Learner, VectorSource};
@@ -103,6 +105,15 @@ pub enum Event<'a> {
         accuracy: f64,
         /// Whether that was done in a run before.
         before: bool,
+    },
+    /// The measured tracks were judged once more, changed.
+    Perturbed {
+        /// What was changed.
+        kind: PerturbationKind,
+        /// By how much, in its unit.
+        value: f64,
+        /// What the folds come to.
+        figures: &'a Figures,
     },
 }
 
