@@ -27,6 +27,7 @@ then has its own folder below --out. The same command goes on where a killed one
 Examples:
   genrescope evaluate settings.toml --set folds.protocol=cross_validation --out runs/cv
   genrescope evaluate settings.toml --out runs/test --readings readings.csv --what first
+  genrescope evaluate settings.toml --out runs/cv --folds 3      # the first three, and what they come to
   genrescope evaluate settings.toml --out runs/cv --fold 2       # one fold, for a scheduler
   genrescope evaluate settings.toml --out runs/cv --collect      # joins them
   genrescope evaluate settings.toml --out runs/svm --baseline svm
@@ -44,6 +45,9 @@ pub(crate) struct Args {
     /// Only this fold, counted from 1; the result is then joined by --collect
     #[arg(long, value_name = "K")]
     fold: Option<usize>,
+    /// Only the first N folds, and their result; more can be added later
+    #[arg(long, value_name = "N", conflicts_with_all = ["fold", "collect"], value_parser = clap::value_parser!(u8).range(1..))]
+    folds: Option<u8>,
     /// Only join folds that are there
     #[arg(long, conflicts_with = "fold")]
     collect: bool,
@@ -64,7 +68,7 @@ pub(crate) struct Args {
     table: Option<PathBuf>,
     /// Measure the folds that are trained once more on changed tracks, into a CSV beside result.json: transpose (-6 to 6
     /// semitones into transposition.csv), or values such as transpose=-2,0,2; may be given many times
-    #[arg(long, value_name = "CHANGE", conflicts_with_all = ["fold", "collect", "baseline", "other_results"])]
+    #[arg(long, value_name = "CHANGE", conflicts_with_all = ["fold", "folds", "collect", "baseline", "other_results"])]
     perturb: Vec<Perturbation>,
     /// Commit of the code, for run.json and the models' headers
     #[arg(long, env = "GENRESCOPE_COMMIT", default_value = "unknown", hide_env_values = true)]
@@ -76,7 +80,7 @@ impl Args {
         match self.fold {
             _ if self.collect => Part::Collect,
             Some(fold) => Part::Fold(fold),
-            None => Part::All,
+            None => self.folds.map_or(Part::All, |folds| Part::First(folds.into())),
         }
     }
 }
@@ -96,6 +100,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Ending> {
     };
     let mut progress = TrainingProgress::new(talk);
     progress.work.one_fold = args.fold.is_some();
+    progress.work.most_folds = args.folds.map(usize::from);
     if !args.perturb.is_empty() {
         return perturb(args, &experiments, &options, &mut progress);
     }
@@ -194,6 +199,9 @@ fn summary(result: &ResultFile) -> String {
     }
     if let Some(figures) = &result.from_audio {
         text += &line("from audio", figures);
+    }
+    if let Some(percent) = result.valid_accuracy_percent() {
+        text += &format!("validation, by which epochs were chosen: {percent:.1} %\n");
     }
     for (genre, recall) in result.genres.iter().zip(&result.pooled.recall_percent) {
         let recall = recall.map_or("-".to_owned(), |recall| format!("{recall:.1} %"));

@@ -101,9 +101,13 @@ fn cross_validation_goes_on_where_it_stopped_and_measures_each_track_once() {
     let options = options(folder("cv"));
     let one = EvaluateOptions { part: Part::Fold(2), ..options.clone() };
     assert_eq!(counted(&settings, &one), (None, 1));
+    let (two, trainings) = counted(&settings, &EvaluateOptions { part: Part::First(2), ..options.clone() });
+    let two = two.unwrap();
+    assert_eq!((two.folds.len(), two.pooled.tracks, trainings), (2, 24, 1));
+    assert!(!options.out.join("model.safetensors").exists());
     let (result, trainings) = counted(&settings, &options);
     let result = result.unwrap();
-    assert_eq!(trainings, 2);
+    assert_eq!((trainings, &result.folds[..2]), (1, &two.folds[..]));
     assert_eq!(result.pooled.tracks, 36);
     assert_eq!(result.folds.iter().map(|fold| fold.train_tracks + fold.tracks).collect::<Vec<_>>(), [36; 3]);
     assert!(result.pooled.accuracy_percent >= 90.0, "{result:?}");

@@ -37,6 +37,8 @@ pub enum Part {
     /// All folds, and the result.
     #[default]
     All,
+    /// So many folds from the first one on, and their result.
+    First(usize),
     /// One fold, counted from 1, and no result.
     Fold(usize),
     /// The result of folds that are there.
@@ -117,8 +119,8 @@ pub enum Event<'a> {
     },
 }
 
-/// Trains and measures the folds of all experiments, one after the other; gives the results of those whose folds are all
-/// there. Experiments with the same data read it once.
+/// Trains and measures the folds of all experiments, one after the other; gives the results of those whose folds that
+/// are asked for are all there. Experiments with the same data read it once.
 ///
 /// # Errors
 /// As [`train::train`]; [`ErrorKind::BadSettings`] when a folder holds folds of other settings, a fold is asked for
@@ -183,7 +185,12 @@ fn run(
     let groups = groups(dataset, settings.folds.protocol);
     let mut done = Vec::new();
     for (number, partition) in (1..).zip(&partitions) {
-        if matches!(options.part, Part::Fold(fold) if fold != number) {
+        let left_out = match options.part {
+            Part::Fold(fold) => number != fold,
+            Part::First(count) => number > count,
+            Part::All | Part::Collect => false,
+        };
+        if left_out {
             continue;
         }
         let evaluation =
@@ -250,7 +257,7 @@ const LARGEST_FOLD: usize = 100;
 fn finish(settings: &Settings, options: &EvaluateOptions, done: &[FoldResult]) -> Result<ResultFile> {
     let result = ResultFile::new(settings, done);
     result.write(&options.out.join("result.json"))?;
-    if let ([only], Learner::Network) = (done, &options.learner) {
+    if let ([only @ FoldResult { folds: 1, .. }], Learner::Network) = (done, &options.learner) {
         stamp(options, only.fold, &result)?;
     }
     Ok(result)

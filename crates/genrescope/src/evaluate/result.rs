@@ -160,6 +160,13 @@ impl ResultFile {
         }
     }
 
+    /// Mean over the folds of the validation accuracy of the epoch that was kept, percent; none where one lacks it.
+    pub fn valid_accuracy_percent(&self) -> Option<f64> {
+        let of_folds = self.folds.iter().map(|fold| fold.valid_accuracy_percent);
+        let percents = of_folds.collect::<Option<Vec<f64>>>().filter(|percents| !percents.is_empty())?;
+        Some(percents.iter().sum::<f64>() / percents.len() as f64)
+    }
+
     /// What a model's header says of this result.
     pub fn for_header(&self) -> Vec<ProtocolResult> {
         let entry = |protocol: String, figures: &Figures| ProtocolResult {
