@@ -11,8 +11,9 @@ use genrescope::evaluate::{
     Classifier, EvaluateOptions, Event, Judge, Learner, Part, Readings, ResultFile, VectorSource, evaluate,
     perturb,
 };
-use genrescope::features::FrontEnd;
+use genrescope::features::{FrontEnd, rereference_db, resample_frames};
 use genrescope::model::Model;
+use genrescope::predict::{Settings as Judging, classify_frames};
 use genrescope::train::{Experiment, Progress, Settings};
 
 const BANDS: usize = 16;
@@ -114,6 +115,29 @@ fn cross_validation_goes_on_where_it_stopped_and_measures_each_track_once() {
     assert_eq!((result.protocol.as_str(), result.leak.as_deref()), ("cross_validation", None));
     assert_eq!(counted(&settings, &options), (Some(result.clone()), 0));
     assert_eq!(ResultFile::read(&options.out.join("result.json")).unwrap(), result);
+}
+
+#[test]
+fn patches_are_stretched_to_the_frames_that_a_network_sees() {
+    let data = made_up("stretched-data");
+    let changes = ["model.network=v-kernel", "model.time_resample=48", "folds.protocol=groups", "folds.k=2"];
+    let settings = settings(&data, &[&changes[..], &["folds.learn=train+valid"]].concat());
+    let options = options(folder("stretched"));
+    let result = counted(&settings, &options).0.unwrap();
+    assert!(result.pooled.accuracy_percent >= 90.0, "{result:?}");
+    let model = Model::load(&options.out.join("fold-1/model.safetensors")).unwrap();
+    assert_eq!((model.header.patch_frames, model.header.time_resample), (24, Some(48)));
+    // What the network of 48 frames says of the same frames, stretched by hand.
+    let mut header = model.header.clone();
+    (header.patch_frames, header.time_resample) = (48, None);
+    let of_48 = Model::new(header.clone(), model.network().clone()).unwrap();
+    let mut db: Vec<f32> = (0..24 * BANDS).map(|cell| -((cell * cell % 61) as f32)).collect();
+    let heard = classify_frames(&model, &db, &Judging::default()).unwrap().scores;
+    rereference_db(&mut db, &model.header.front_end);
+    let by_hand = of_48.scores(&[resample_frames(&db, BANDS, 48).into()]).unwrap().remove(0);
+    assert!(heard.iter().zip(&by_hand).all(|(a, b)| (a - b).abs() < 1e-5), "{heard:?} {by_hand:?}");
+    header.patch_frames = 24;
+    assert_eq!(Model::new(header, model.network().clone()).unwrap_err().kind(), ErrorKind::BadModel);
 }
 
 #[test]

