@@ -27,11 +27,11 @@ then has its own folder below --out. The same command goes on where a killed one
 Examples:
   genrescope evaluate settings.toml --set folds.protocol=cross_validation --out runs/cv
   genrescope evaluate settings.toml --out runs/test --readings readings.csv --what first
-  genrescope evaluate settings.toml --out runs/cv --folds 3      # the first three, and what they come to
+  genrescope evaluate settings.toml --out runs/cv --folds 3      # the first three
   genrescope evaluate settings.toml --out runs/cv --fold 2       # one fold, for a scheduler
   genrescope evaluate settings.toml --out runs/cv --collect      # joins them
   genrescope evaluate settings.toml --out runs/svm --baseline svm
-  genrescope evaluate settings.toml --out runs/cv --perturb transpose   # once its folds are trained"
+  genrescope evaluate settings.toml --out runs/cv --perturb transpose   # trained folds"
 )]
 pub(crate) struct Args {
     /// Data, network, optimiser, variations and folds
