@@ -6,7 +6,8 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::Args as ClapArgs;
 use genrescope::evaluate::{
-    self, Classifier, EvaluateOptions, Event, Figures, Learner, Part, Readings, ResultFile, VectorSource,
+    self, Classifier, EvaluateOptions, Event, Figures, Learner, Part, Perturbation, PerturbedResult,
+    Readings, ResultFile, VectorSource,
 };
 use genrescope::train::Experiment;
 
@@ -26,9 +27,11 @@ then has its own folder below --out. The same command goes on where a killed one
 Examples:
   genrescope evaluate settings.toml --set folds.protocol=cross_validation --out runs/cv
   genrescope evaluate settings.toml --out runs/test --readings readings.csv --what first
+  genrescope evaluate settings.toml --out runs/cv --folds 3      # the first three
   genrescope evaluate settings.toml --out runs/cv --fold 2       # one fold, for a scheduler
   genrescope evaluate settings.toml --out runs/cv --collect      # joins them
-  genrescope evaluate settings.toml --out runs/svm --baseline svm"
+  genrescope evaluate settings.toml --out runs/svm --baseline svm
+  genrescope evaluate settings.toml --out runs/cv --perturb transpose   # trained folds"
 )]
 pub(crate) struct Args {
     /// Data, network, optimiser, variations and folds
@@ -42,6 +45,9 @@ pub(crate) struct Args {
     /// Only this fold, counted from 1; the result is then joined by --collect
     #[arg(long, value_name = "K")]
     fold: Option<usize>,
+    /// Only the first N folds, and their result; more can be added later
+    #[arg(long, value_name = "N", conflicts_with_all = ["fold", "collect"], value_parser = clap::value_parser!(u8).range(1..))]
+    folds: Option<u8>,
     /// Only join folds that are there
     #[arg(long, conflicts_with = "fold")]
     collect: bool,
@@ -60,6 +66,10 @@ pub(crate) struct Args {
     /// A table of 55 features of whole clips, as GTZAN's, that the baseline reads instead
     #[arg(long, value_name = "FILE", requires = "baseline")]
     table: Option<PathBuf>,
+    /// Measure the folds that are trained once more on changed tracks, into a CSV beside result.json: transpose (-6 to 6
+    /// semitones into transposition.csv), or values such as transpose=-2,0,2; may be given many times
+    #[arg(long, value_name = "CHANGE", conflicts_with_all = ["fold", "folds", "collect", "baseline", "other_results"])]
+    perturb: Vec<Perturbation>,
     /// Commit of the code, for run.json and the models' headers
     #[arg(long, env = "GENRESCOPE_COMMIT", default_value = "unknown", hide_env_values = true)]
     commit: String,
@@ -70,7 +80,7 @@ impl Args {
         match self.fold {
             _ if self.collect => Part::Collect,
             Some(fold) => Part::Fold(fold),
-            None => Part::All,
+            None => self.folds.map_or(Part::All, |folds| Part::First(folds.into())),
         }
     }
 }
@@ -90,6 +100,10 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Ending> {
     };
     let mut progress = TrainingProgress::new(talk);
     progress.work.one_fold = args.fold.is_some();
+    progress.work.most_folds = args.folds.map(usize::from);
+    if !args.perturb.is_empty() {
+        return perturb(args, &experiments, &options, &mut progress);
+    }
     let mut record = RunRecord::new(&args.out, &args.commit);
     let results = evaluate::evaluate(&experiments, &options, &mut |event| {
         show(&mut progress, &event);
@@ -103,6 +117,21 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Ending> {
         report::page(std::slice::from_ref(&args.out), &args.out)?;
     }
     print(&results.iter().map(summary).collect::<Vec<_>>().join("\n"))
+}
+
+/// Measures trained folds on changed tracks.
+fn perturb(
+    args: &Args,
+    experiments: &[Experiment],
+    options: &EvaluateOptions,
+    progress: &mut TrainingProgress,
+) -> anyhow::Result<Ending> {
+    let results = evaluate::perturb(experiments, options, &args.perturb, &mut |event| show(progress, &event))
+        .with_context(|| format!("perturbing the tracks of {}", args.settings.display()))?;
+    if experiments.iter().any(|one| args.out.join(&one.name).join("result.json").exists()) {
+        report::page(std::slice::from_ref(&args.out), &args.out)?;
+    }
+    print(&results.iter().map(PerturbedResult::to_csv).collect::<Vec<_>>().join("\n"))
 }
 
 /// The network of the settings, or the classifier that is asked for.
@@ -147,6 +176,10 @@ fn show(progress: &mut TrainingProgress, event: &Event) {
             let again = if *before { " (measured before)" } else { "" };
             progress.line(&format!("fold {number}: {percent:.1} % right{again}{left}"));
         }
+        Event::Perturbed { kind, value, figures } => {
+            let (name, unit, percent) = (kind.name(), kind.unit(), figures.accuracy_percent);
+            progress.line(&format!("{name} {value} {unit}: {percent:.1} % of {} right", figures.tracks));
+        }
         _ => {}
     }
 }
@@ -166,6 +199,9 @@ fn summary(result: &ResultFile) -> String {
     }
     if let Some(figures) = &result.from_audio {
         text += &line("from audio", figures);
+    }
+    if let Some(percent) = result.valid_accuracy_percent() {
+        text += &format!("validation, by which epochs were chosen: {percent:.1} %\n");
     }
     for (genre, recall) in result.genres.iter().zip(&result.pooled.recall_percent) {
         let recall = recall.map_or("-".to_owned(), |recall| format!("{recall:.1} %"));

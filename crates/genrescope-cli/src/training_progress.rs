@@ -14,6 +14,8 @@ use crate::talk::Talk;
 pub(crate) struct Work {
     /// Whether one fold of each experiment is all that is done.
     pub(crate) one_fold: bool,
+    /// How many folds of each experiment are done, where not all are.
+    pub(crate) most_folds: Option<usize>,
     experiment: usize,
     experiments: usize,
     fold: usize,
@@ -30,7 +32,7 @@ impl Work {
     }
 
     pub(crate) fn begin_fold(&mut self, number: usize, folds: usize) {
-        (self.fold, self.folds) = (number, folds);
+        (self.fold, self.folds) = (number, self.most_folds.map_or(folds, |most| most.min(folds)));
         self.begun = Some(Instant::now());
     }
 

@@ -119,6 +119,10 @@ fn folds_that_are_measured_one_by_one_are_collected() {
     fs::rename(stage.path("elsewhere"), stage.path("data")).unwrap();
     let (again, _, _) = run(&[]);
     assert_eq!((again, fs::read(stage.path("run/result.json")).unwrap()), (stdout, collected));
+    let (csv, stderr, code) = run(&["--perturb", "transpose=-2,0"]);
+    assert_eq!(code, 0, "{stderr}");
+    assert_eq!(fs::read_to_string(stage.path("run/transposition.csv")).unwrap(), csv);
+    assert!(fs::read_to_string(stage.path("run/report.html")).unwrap().contains("Accuracy in other keys"));
 }
 
 #[test]

@@ -9,9 +9,11 @@ use genrescope::ErrorKind;
 use genrescope::dataset::{Dataset, Extraction, Source};
 use genrescope::evaluate::{
     Classifier, EvaluateOptions, Event, Judge, Learner, Part, Readings, ResultFile, VectorSource, evaluate,
+    perturb,
 };
-use genrescope::features::FrontEnd;
+use genrescope::features::{FrontEnd, rereference_db, resample_frames};
 use genrescope::model::Model;
+use genrescope::predict::{Settings as Judging, classify_frames};
 use genrescope::train::{Experiment, Progress, Settings};
 
 const BANDS: usize = 16;
@@ -100,15 +102,42 @@ fn cross_validation_goes_on_where_it_stopped_and_measures_each_track_once() {
     let options = options(folder("cv"));
     let one = EvaluateOptions { part: Part::Fold(2), ..options.clone() };
     assert_eq!(counted(&settings, &one), (None, 1));
+    let (two, trainings) = counted(&settings, &EvaluateOptions { part: Part::First(2), ..options.clone() });
+    let two = two.unwrap();
+    assert_eq!((two.folds.len(), two.pooled.tracks, trainings), (2, 24, 1));
+    assert!(!options.out.join("model.safetensors").exists());
     let (result, trainings) = counted(&settings, &options);
     let result = result.unwrap();
-    assert_eq!(trainings, 2);
+    assert_eq!((trainings, &result.folds[..2]), (1, &two.folds[..]));
     assert_eq!(result.pooled.tracks, 36);
     assert_eq!(result.folds.iter().map(|fold| fold.train_tracks + fold.tracks).collect::<Vec<_>>(), [36; 3]);
     assert!(result.pooled.accuracy_percent >= 90.0, "{result:?}");
     assert_eq!((result.protocol.as_str(), result.leak.as_deref()), ("cross_validation", None));
     assert_eq!(counted(&settings, &options), (Some(result.clone()), 0));
     assert_eq!(ResultFile::read(&options.out.join("result.json")).unwrap(), result);
+}
+
+#[test]
+fn patches_are_stretched_to_the_frames_that_a_network_sees() {
+    let data = made_up("stretched-data");
+    let changes = ["model.network=v-kernel", "model.time_resample=48", "folds.protocol=groups", "folds.k=2"];
+    let settings = settings(&data, &[&changes[..], &["folds.learn=train+valid"]].concat());
+    let options = options(folder("stretched"));
+    let result = counted(&settings, &options).0.unwrap();
+    assert!(result.pooled.accuracy_percent >= 90.0, "{result:?}");
+    let model = Model::load(&options.out.join("fold-1/model.safetensors")).unwrap();
+    assert_eq!((model.header.patch_frames, model.header.time_resample), (24, Some(48)));
+    // What the network of 48 frames says of the same frames, stretched by hand.
+    let mut header = model.header.clone();
+    (header.patch_frames, header.time_resample) = (48, None);
+    let of_48 = Model::new(header.clone(), model.network().clone()).unwrap();
+    let mut db: Vec<f32> = (0..24 * BANDS).map(|cell| -((cell * cell % 61) as f32)).collect();
+    let heard = classify_frames(&model, &db, &Judging::default()).unwrap().scores;
+    rereference_db(&mut db, &model.header.front_end);
+    let by_hand = of_48.scores(&[resample_frames(&db, BANDS, 48).into()]).unwrap().remove(0);
+    assert!(heard.iter().zip(&by_hand).all(|(a, b)| (a - b).abs() < 1e-5), "{heard:?} {by_hand:?}");
+    header.patch_frames = 24;
+    assert_eq!(Model::new(header, model.network().clone()).unwrap_err().kind(), ErrorKind::BadModel);
 }
 
 #[test]
@@ -145,6 +174,59 @@ fn a_test_part_is_read_only_on_record_and_the_model_says_what_it_reached() {
     );
     let model = Model::load(&out.join("model.safetensors")).unwrap();
     assert_eq!(model.header.results, result.for_header());
+}
+
+#[test]
+fn trained_folds_are_measured_in_other_keys_and_at_0_as_they_were() {
+    let data = made_up("perturb-data");
+    let settings =
+        settings(&data, &["folds.protocol=cross_validation", "folds.k=3", "folds.learn=train+valid"]);
+    let options = options(folder("perturb"));
+    let asked = ["transpose=-24,0,1".parse().unwrap()];
+    let measured = |options: &EvaluateOptions| {
+        let one = Experiment { name: "residual-C".into(), settings: settings.clone() };
+        perturb(&[one], options, &asked, &mut |_| ())
+    };
+    let below = EvaluateOptions { out: options.out.join("residual-C"), ..options.clone() };
+    assert_eq!(measured(&options).unwrap_err().kind(), ErrorKind::NotFound);
+    counted(&settings, &EvaluateOptions { part: Part::Fold(2), ..below.clone() });
+    assert_eq!(measured(&options).unwrap()[0].points[0].1.tracks, 12, "one fold of three");
+    let result = counted(&settings, &below).0.unwrap();
+    let changed = measured(&options).unwrap().remove(0);
+    let figures: Vec<_> = changed.points.iter().map(|(_, figures)| figures).collect();
+    assert_eq!((&changed.network[..], &changed.variant[..]), ("residual", "C"));
+    assert_eq!(*figures[1], result.pooled);
+    // Two octaves down, what sounded above sounds below.
+    assert!(figures[0].accuracy_percent < figures[1].accuracy_percent - 20.0, "{changed:?}");
+    let csv = fs::read_to_string(below.out.join("transposition.csv")).unwrap();
+    let [low, high] = result.pooled.interval_percent;
+    let row = format!("residual,C,0,36,{},{low},{high}\n", result.pooled.accuracy_percent);
+    assert!(
+        csv.starts_with("network,variant,semitones,tracks,accuracy_percent,low,high\nresidual,C,-24,36,")
+    );
+    assert!(csv.contains(&row), "{csv}");
+}
+
+#[test]
+fn changed_tracks_of_a_test_part_are_read_on_record_once() {
+    let data = made_up("perturb-test-data");
+    let settings = settings(&data, &["train.epochs=1", "train.keep=best_loss"]);
+    let out = folder("perturb-test");
+    let path = out.join("readings.csv");
+    let readings = Readings { path: path.clone(), date: "2026-01-02".into(), what: "tried".into() };
+    let recorded = EvaluateOptions { readings: Some(readings), ..options(out) };
+    counted(&settings, &recorded);
+    let measured = |options: &EvaluateOptions| {
+        perturb(&only(&settings), options, &["transpose=-1,1".parse().unwrap()], &mut |_| ())
+    };
+    let unrecorded = EvaluateOptions { readings: None, ..recorded.clone() };
+    assert_eq!(measured(&unrecorded).unwrap_err().kind(), ErrorKind::BadSettings);
+    let points = measured(&recorded).unwrap().remove(0).points;
+    measured(&recorded).unwrap();
+    let mean = (points[0].1.accuracy_percent + points[1].1.accuracy_percent) / 2.0;
+    let rows = fs::read_to_string(path).unwrap();
+    let row = format!("2026-01-02,\"tried (transpose -1 to 1 semitones, mean of 2)\",filtered,{mean:.1}");
+    assert_eq!((rows.lines().count(), rows.lines().last()), (3, Some(row.as_str())));
 }
 
 #[test]

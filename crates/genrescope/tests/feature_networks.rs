@@ -9,10 +9,11 @@ use genrescope::ErrorKind;
 use genrescope::audio::AudioStream;
 use genrescope::dataset::folds::Partition;
 use genrescope::dataset::{Dataset, Source};
-use genrescope::features::{FeatureSet, rereference_db};
-use genrescope::model::{Model, PatchInput};
+use genrescope::evaluate::{EvaluateOptions, Event, Learner, Part, evaluate};
+use genrescope::features::{FeatureSet, FrontEnd, rereference_db};
+use genrescope::model::{Header, Model, PatchInput};
 use genrescope::predict::{Prediction, Settings as Judging, classify, classify_frames};
-use genrescope::train::{Assignment, Settings, TrainOptions, train, train_on};
+use genrescope::train::{Assignment, Experiment, Progress, Settings, TrainOptions, train, train_on};
 use support::{TempFolder, WavSample, assert_all_close, assert_refused, music, shared_data, sound, wav};
 
 const RATE_HZ: u32 = 22_050;
@@ -60,6 +61,15 @@ fn trained(settings: &Settings, dataset: &Dataset) -> Model {
     let parts = Partition { train: vec![0, 1, 2], valid: vec![3], test: vec![] };
     let assignment = Assignment { dataset, parts: &parts, settings };
     train_on(&assignment, &TrainOptions::default(), &mut |_| ()).unwrap().model
+}
+
+/// The model from its file, with another header.
+fn reloaded(model: &Model, folder: &TempFolder, change: fn(&mut Header)) -> Model {
+    let mut header = model.header.clone();
+    change(&mut header);
+    let path = folder.path().join("reloaded.safetensors");
+    Model::new(header, model.network().clone()).unwrap().save(&path).unwrap();
+    Model::load(&path).unwrap()
 }
 
 #[test]
@@ -145,6 +155,73 @@ fn nothing_of_the_test_tracks_reaches_features_weights_or_header() {
     assert_eq!(before.hash(), train(&dataset).hash());
     dataset.tracks[0].vectors[0][5] += 1.0;
     assert_ne!(before.hash(), train(&dataset).hash());
+}
+
+#[test]
+fn a_network_of_130_frames_learns_from_38_is_measured_and_predicts() {
+    let folder = recordings();
+    let step = format!("features.frame_step={}", FrontEnd::gtzan_mel().frame_step);
+    let settings = settings(
+        folder.path(),
+        &[
+            &step,
+            "model.patch_frames=38",
+            "model.time_resample=130",
+            "model.features.set=mel46",
+            "folds.protocol=groups",
+            "folds.k=2",
+            "folds.learn=train+valid",
+            "train.keep=last",
+            "train.epochs=8",
+        ],
+    );
+    let options = EvaluateOptions {
+        out: folder.path().join("run"),
+        commit: "abc".into(),
+        part: Part::All,
+        learner: Learner::Network,
+        readings: None,
+        other_results: vec![],
+    };
+    let mut losses = Vec::new();
+    let experiment = Experiment { name: String::new(), settings: settings.clone() };
+    let result = evaluate(&[experiment], &options, &mut |event| {
+        if let Event::Training(Progress::Epoch { row, .. }) = event {
+            losses.push(row.train_loss);
+        }
+    });
+    assert_eq!(result.unwrap()[0].pooled.tracks, 4);
+    let last = losses[5..8].iter().sum::<f64>() / 3.0;
+    assert!(last < 0.6 * losses[0], "{losses:?}");
+    let model = Model::load(&options.out.join("fold-1/model.safetensors")).unwrap();
+    assert_eq!((model.header.patch_frames, model.header.time_resample), (38, Some(130)));
+
+    let dataset = read(&settings);
+    let track = &dataset.tracks[0];
+    let span = track.audio.clone().unwrap();
+    let heard = judge(&model, &span.path, Some([span.segments[0].start, span.segments[0].end])).scores;
+    let mut db = track.spectrogram.crop(0, 38);
+    rereference_db(&mut db, &model.header.front_end);
+    let features = track.vectors[0].clone();
+    assert_eq!(model.network().graph().nodes()[0].shape, [130, 128, 1]);
+    assert_all_close(&heard, &model.scores(&[PatchInput { db, features }]).unwrap()[0], 1e-4, 0.0);
+}
+
+#[test]
+fn the_choices_of_the_settings_are_in_the_model_file_and_in_its_network() {
+    let folder = recordings();
+    let choices = ["model.choices.recurrent=lstm", "model.choices.units=24", "model.choices.average_block=2"];
+    let more = [&choices[..], &["train.epochs=1", "model.features.set=mel46"]].concat();
+    let settings = settings(folder.path(), &more);
+    assert_eq!(Settings::parse(&settings.to_toml(), &[]).unwrap(), settings);
+    let model = trained(&settings, &read(&settings));
+    let loaded = reloaded(&model, &folder, |_| ());
+    assert_eq!((loaded.header.choices, loaded.hash()), (settings.model.choices, model.hash()));
+    let scores = |model: &Model| judge(model, &folder.path().join("music/m0.wav"), None).scores;
+    assert_eq!(scores(&loaded), scores(&model));
+    // An average has no weights: the header alone says where it is.
+    let other = reloaded(&model, &folder, |header| header.choices.average_block = 4);
+    assert_ne!(scores(&other), scores(&model));
 }
 
 #[test]

@@ -58,6 +58,7 @@ pub fn model(network: &str) -> Model {
         network: network.into(),
         patch_frames: 40,
         time_resample: None,
+        choices: Default::default(),
         any_length: network != "v-kernel",
         front_end: FrontEnd { mel_bands: 32, ..FrontEnd::gtzan_mel() },
         genres: ["jazz", "pop", "rock"].map(String::from).to_vec(),

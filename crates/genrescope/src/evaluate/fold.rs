@@ -29,11 +29,16 @@ pub struct FoldResult {
     pub epochs: usize,
     /// Share of validation tracks that were right in that epoch, 0 to 1; none where nothing was validated.
     pub valid_accuracy: Option<f64>,
-    /// The measured tracks, judged by their stored spectrograms (or by their audio, if that is what there is). Of
-    /// protocol `segment`, the means of the segments of each track that this fold measures.
+    /// The measured tracks, judged by their stored spectrograms (or by their audio, if that is what there is). None in
+    /// protocol `segment`, where the segments of one track lie in several folds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tracks: Vec<Judgement>,
-    /// Every segment of those tracks by itself, `blues.00000#3`.
+    /// What protocol `segment` measures: segments by themselves, `blues.00000#3`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub segments: Vec<Judgement>,
+    /// In every other protocol, every segment of those tracks by itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub segment_answers: Vec<Answer>,
     /// The same clips judged from their audio files (protocol `twin`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub from_audio: Vec<Judgement>,
@@ -48,11 +53,43 @@ pub struct Judgement {
     pub genre: usize,
     /// What is drawn together for an interval: tracks of one artist, or one track.
     pub group: usize,
-    /// One score a genre, sum 1; empty when the track was silence to the model.
+    /// One score a genre, sum 1, four significant digits; empty when the track was silence to the model.
     pub scores: Vec<f32>,
 }
 
+/// As much of a [`Judgement`] as figures need.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    /// Index of the true genre.
+    pub genre: usize,
+    /// What is drawn together for an interval.
+    pub group: usize,
+    /// Index of the genre with the highest score; none for silence.
+    pub called: Option<usize>,
+    /// Score of the true genre.
+    pub score: f32,
+}
+
+/// Significant digits of a score in a file: enough that no two genres are mixed up.
+const DIGITS: usize = 4;
+
+fn rounded(score: f32) -> f32 {
+    format!("{score:.*e}", DIGITS - 1).parse().unwrap_or(score)
+}
+
 impl Judgement {
+    /// A judgement with its scores as files hold them.
+    pub(super) fn new(id: String, [genre, group]: [usize; 2], scores: Vec<f32>) -> Self {
+        Self { id, genre, group, scores: scores.into_iter().map(rounded).collect() }
+    }
+
+    /// In short. Of silence, the score is as if evenly unsure of `genres`.
+    pub fn answer(&self, genres: usize) -> Answer {
+        let called = (!self.scores.is_empty()).then(|| metrics::best(&self.scores));
+        let score = self.scores.get(self.genre).copied().unwrap_or(1.0 / genres as f32);
+        Answer { genre: self.genre, group: self.group, called, score }
+    }
+
     /// Whether the highest score is the true genre's. Silence never is.
     pub fn is_right(&self) -> bool {
         !self.scores.is_empty() && metrics::best(&self.scores) == self.genre
@@ -78,16 +115,28 @@ pub fn tracks_of(segments: &[Judgement]) -> Vec<Judgement> {
         }
     }
     let mean = |(mut track, count): (Judgement, f32)| {
-        track.scores.iter_mut().for_each(|sum| *sum /= count);
+        track.scores.iter_mut().for_each(|sum| *sum = rounded(*sum / count));
         track
     };
     tracks.into_iter().map(mean).collect()
 }
 
 impl FoldResult {
+    /// What the protocol measures: segments or tracks.
+    pub fn measured(&self, protocol: Protocol) -> &[Judgement] {
+        if protocol == Protocol::Segment { &self.segments } else { &self.tracks }
+    }
+
+    /// Every segment by itself, in short.
+    pub(super) fn answers_of_segments(&self) -> impl Iterator<Item = Answer> {
+        let genres = self.genres.len();
+        let judged = self.segments.iter().map(move |segment| segment.answer(genres));
+        judged.chain(self.segment_answers.iter().copied())
+    }
+
     /// Share of the tracks (of protocol `segment`: of the segments) that are right, 0 to 1.
     pub fn accuracy(&self, protocol: Protocol) -> f64 {
-        let measured = if protocol == Protocol::Segment { &self.segments } else { &self.tracks };
+        let measured = self.measured(protocol);
         let right = measured.iter().filter(|track| track.is_right()).count();
         right as f64 / measured.len().max(1) as f64
     }
@@ -116,6 +165,15 @@ impl FoldResult {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn scores_keep_four_digits_and_answers_what_figures_need() {
+        let judged = Judgement::new("a#0".into(), [1, 7], vec![0.876_54, 0.000_012_344_9, 0.123_45]);
+        assert_eq!(judged.scores, [0.8765, 1.234e-5, 0.1235]);
+        assert_eq!(judged.answer(3), Answer { genre: 1, group: 7, called: Some(0), score: 1.234e-5 });
+        let silence = Judgement::new("b".into(), [1, 7], vec![]);
+        assert_eq!(silence.answer(4), Answer { genre: 1, group: 7, called: None, score: 0.25 });
+    }
 
     #[test]
     fn a_track_is_the_mean_of_its_segments_wherever_they_were_measured() {

@@ -37,6 +37,22 @@ impl Judge<'_> {
         Ok(tracks.par_iter().map(judge).collect::<Result<Vec<_>>>()?.concat())
     }
 
+    /// Judges tracks by their spectrograms, each changed before.
+    pub(super) fn changed(
+        &self,
+        tracks: &[usize],
+        change: &(impl Fn(&mut [f32]) + Sync),
+    ) -> Result<Vec<Judgement>> {
+        let judge = |&t: &usize| {
+            let track = &self.dataset.tracks[t];
+            let mut db = track.spectrogram.db.clone();
+            change(&mut db);
+            let prediction = predict::classify_frames(self.model, &db, &predict::Settings::default());
+            Ok(self.of(t, track, prediction.map_err(|e| e.at(&track.id))?))
+        };
+        tracks.par_iter().map(judge).collect()
+    }
+
     /// Judges those of the tracks whose audio lies in `folder`, from that audio.
     pub(super) fn audio_in(&self, folder: &Path, tracks: &[usize]) -> Result<Vec<Judgement>> {
         let files = audio_files(folder).into_iter().collect::<Result<Vec<PathBuf>>>()?;
@@ -64,8 +80,7 @@ impl Judge<'_> {
     }
 
     fn of(&self, number: usize, track: &Track, prediction: Prediction) -> Judgement {
-        let group = self.groups[number];
-        Judgement { id: track.id.clone(), genre: track.genre, group, scores: prediction.scores }
+        Judgement::new(track.id.clone(), [track.genre, self.groups[number]], prediction.scores)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::fold::{FoldResult, tracks_of};
+use super::fold::{Answer, FoldResult, Judgement};
 use super::judge::Judge;
 use super::{EvaluateOptions, Event, Learner, vectors};
 use crate::dataset::Dataset;
@@ -90,12 +90,9 @@ impl Evaluation<'_> {
     fn measure(&self, partition: &Partition, trained: &Trained) -> Result<FoldResult> {
         let (model, test) = (&trained.model, &partition.test);
         let judge = Judge { model, dataset: self.dataset, groups: self.groups };
-        let (tracks, segments) = match self.settings.folds.protocol {
-            Protocol::Segment => {
-                let segments = judge.tracks(test)?;
-                (tracks_of(&segments), segments)
-            }
-            _ => (judge.tracks(test)?, judge.segments(test)?),
+        let (tracks, segments, segment_answers) = match self.settings.folds.protocol {
+            Protocol::Segment => (Vec::new(), judge.tracks(test)?, Vec::new()),
+            _ => (judge.tracks(test)?, Vec::new(), self.answers(&judge.segments(test)?)),
         };
         let from_audio = match (&self.settings.data.twin_of, self.settings.folds.protocol) {
             (Some(folder), Protocol::Twin) => judge.audio_in(folder, test)?,
@@ -113,8 +110,13 @@ impl Evaluation<'_> {
             valid_accuracy: valid_accuracy(model, trained),
             tracks,
             segments,
+            segment_answers,
             from_audio,
         })
+    }
+
+    pub(super) fn answers(&self, segments: &[Judgement]) -> Vec<Answer> {
+        segments.iter().map(|segment| segment.answer(self.dataset.genres.len())).collect()
     }
 
     fn record(&self, fold: &FoldResult) -> Result<()> {

@@ -17,12 +17,14 @@ use crate::{Error, ErrorKind, Result};
 mod fold;
 mod judge;
 mod measure;
+mod perturb;
 mod readings;
 mod result;
 pub mod significance;
 mod vectors;
 
-pub use fold::{FoldResult, Judgement, tracks_of};
+pub use fold::{Answer, FoldResult, Judgement, tracks_of};
+pub use perturb::{Perturbation, PerturbationKind, PerturbedResult, perturb};
 pub use readings::Readings;
 pub use result::{Figures, FoldFigures, ResultFile};
 pub use vectors::{Classifier, Judge, Learner, VectorSource};
@@ -35,6 +37,8 @@ pub enum Part {
     /// All folds, and the result.
     #[default]
     All,
+    /// So many folds from the first one on, and their result.
+    First(usize),
     /// One fold, counted from 1, and no result.
     Fold(usize),
     /// The result of folds that are there.
@@ -104,10 +108,19 @@ pub enum Event<'a> {
         /// Whether that was done in a run before.
         before: bool,
     },
+    /// The measured tracks were judged once more, changed.
+    Perturbed {
+        /// What was changed.
+        kind: PerturbationKind,
+        /// By how much, in its unit.
+        value: f64,
+        /// What the folds come to.
+        figures: &'a Figures,
+    },
 }
 
-/// Trains and measures the folds of all experiments, one after the other; gives the results of those whose folds are all
-/// there. Experiments with the same data read it once.
+/// Trains and measures the folds of all experiments, one after the other; gives the results of those whose folds that
+/// are asked for are all there. Experiments with the same data read it once.
 ///
 /// # Errors
 /// As [`train::train`]; [`ErrorKind::BadSettings`] when a folder holds folds of other settings, a fold is asked for
@@ -172,7 +185,12 @@ fn run(
     let groups = groups(dataset, settings.folds.protocol);
     let mut done = Vec::new();
     for (number, partition) in (1..).zip(&partitions) {
-        if matches!(options.part, Part::Fold(fold) if fold != number) {
+        let left_out = match options.part {
+            Part::Fold(fold) => number != fold,
+            Part::First(count) => number > count,
+            Part::All | Part::Collect => false,
+        };
+        if left_out {
             continue;
         }
         let evaluation =
@@ -239,7 +257,7 @@ const LARGEST_FOLD: usize = 100;
 fn finish(settings: &Settings, options: &EvaluateOptions, done: &[FoldResult]) -> Result<ResultFile> {
     let result = ResultFile::new(settings, done);
     result.write(&options.out.join("result.json"))?;
-    if let ([only], Learner::Network) = (done, &options.learner) {
+    if let ([only @ FoldResult { folds: 1, .. }], Learner::Network) = (done, &options.learner) {
         stamp(options, only.fold, &result)?;
     }
     Ok(result)

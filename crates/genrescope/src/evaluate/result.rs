@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{FoldResult, Judgement, tracks_of};
+use super::{Answer, FoldResult, Judgement, tracks_of};
 use crate::metrics::{self, Bootstrap, Confusion};
 use crate::model::ProtocolResult;
 use crate::train::settings::Protocol;
@@ -91,27 +91,24 @@ pub struct FoldFigures {
 }
 
 impl Figures {
-    /// Figures of judged tracks.
-    pub fn new(tracks: &[Judgement], genres: usize) -> Self {
-        let truth: Vec<usize> = tracks.iter().map(|track| track.genre).collect();
-        // Silence is judged no genre: it counts as wrong, and as evenly unsure.
-        let even = || vec![1.0 / genres as f32; genres];
-        let scores: Vec<Vec<f32>> = tracks
-            .iter()
-            .map(|track| if track.scores.is_empty() { even() } else { track.scores.clone() })
-            .collect();
-        let predicted: Vec<usize> = scores.iter().map(|scores| metrics::best(scores)).collect();
-        let right: Vec<bool> = tracks.iter().map(Judgement::is_right).collect();
-        let groups: Vec<usize> = tracks.iter().map(|track| track.group).collect();
+    /// Figures of answers. Silence is called no genre: it counts as wrong, as one of the others.
+    pub fn new(answers: &[Answer], genres: usize) -> Self {
+        let truth: Vec<usize> = answers.iter().map(|answer| answer.genre).collect();
+        let other = |genre: usize| usize::from(genre == 0);
+        let predicted: Vec<usize> =
+            answers.iter().map(|answer| answer.called.unwrap_or(other(answer.genre))).collect();
+        let right: Vec<bool> = answers.iter().map(|answer| answer.called == Some(answer.genre)).collect();
+        let groups: Vec<usize> = answers.iter().map(|answer| answer.group).collect();
+        let of_truth: Vec<Vec<f32>> = answers.iter().map(|answer| vec![answer.score]).collect();
         let interval = metrics::bootstrap(&right, &groups, &Bootstrap::default());
         let confusion = Confusion::new(&truth, &predicted, genres);
         let share = right.iter().filter(|right| **right).count() as f64 / right.len().max(1) as f64;
         Self {
-            tracks: tracks.len(),
+            tracks: answers.len(),
             accuracy_percent: percent(share),
             interval_percent: [percent(interval.low), percent(interval.high)],
             macro_f1: rounded(confusion.macro_f1(), 4),
-            log_loss: rounded(metrics::log_loss(&truth, &scores), 4),
+            log_loss: rounded(metrics::log_loss(&vec![0; answers.len()], &of_truth), 4),
             recall_percent: confusion.recall().into_iter().map(|recall| recall.map(percent)).collect(),
             confusion,
         }
@@ -123,13 +120,17 @@ impl ResultFile {
     pub(super) fn new(settings: &Settings, done: &[FoldResult]) -> Self {
         let protocol = settings.folds.protocol;
         let genres = done.first().map(|fold| fold.genres.clone()).unwrap_or_default();
-        let figures = |tracks: &[Judgement]| Figures::new(tracks, genres.len());
+        let figures = |answers: &[Answer]| Figures::new(answers, genres.len());
+        let short = |judged: &[Judgement]| -> Vec<Answer> {
+            judged.iter().map(|one| one.answer(genres.len())).collect()
+        };
         let all = |of: fn(&FoldResult) -> &Vec<Judgement>| -> Vec<Judgement> {
             done.iter().flat_map(|fold| of(fold).clone()).collect()
         };
-        let (segments, from_audio) = (all(|fold| &fold.segments), all(|fold| &fold.from_audio));
+        let segments: Vec<Answer> = done.iter().flat_map(FoldResult::answers_of_segments).collect();
+        let from_audio = short(&all(|fold| &fold.from_audio));
         let tracks = match protocol {
-            Protocol::Segment => tracks_of(&segments),
+            Protocol::Segment => tracks_of(&all(|fold| &fold.segments)),
             _ => all(|fold| &fold.tracks),
         };
         let features = settings.model.features.map(|features| features.extraction().columns());
@@ -142,7 +143,7 @@ impl ResultFile {
             network: settings.model.network.clone(),
             seed: settings.seed,
             features: features.unwrap_or_default(),
-            pooled: figures(&tracks),
+            pooled: figures(&short(&tracks)),
             segments: (!segments.is_empty()).then(|| figures(&segments)),
             from_audio: (!from_audio.is_empty()).then(|| figures(&from_audio)),
             folds: done.iter().map(|fold| FoldFigures::of(fold, protocol)).collect(),
@@ -157,6 +158,13 @@ impl ResultFile {
             Some(leak) => format!("{} ({leak})", self.protocol),
             None => self.protocol.clone(),
         }
+    }
+
+    /// Mean over the folds of the validation accuracy of the epoch that was kept, percent; none where one lacks it.
+    pub fn valid_accuracy_percent(&self) -> Option<f64> {
+        let of_folds = self.folds.iter().map(|fold| fold.valid_accuracy_percent);
+        let percents = of_folds.collect::<Option<Vec<f64>>>().filter(|percents| !percents.is_empty())?;
+        Some(percents.iter().sum::<f64>() / percents.len() as f64)
     }
 
     /// What a model's header says of this result.
@@ -197,12 +205,11 @@ impl ResultFile {
 
 impl FoldFigures {
     fn of(fold: &FoldResult, protocol: Protocol) -> Self {
-        let measured = if protocol == Protocol::Segment { &fold.segments } else { &fold.tracks };
         Self {
             fold: fold.fold,
             train_tracks: fold.train_tracks,
             valid_tracks: fold.valid_tracks,
-            tracks: measured.len(),
+            tracks: fold.measured(protocol).len(),
             epochs: fold.epochs,
             accuracy_percent: percent(fold.accuracy(protocol)),
             valid_accuracy_percent: fold.valid_accuracy.map(percent),

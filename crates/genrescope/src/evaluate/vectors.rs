@@ -96,7 +96,12 @@ pub(super) fn fold(
         .par_iter()
         .flat_map_iter(|&track| judged(evaluation, &judge, &vectors, track))
         .collect();
-    let segments = if *source == VectorSource::Segments { judged.clone() } else { Vec::new() };
+    let of_segments = *source == VectorSource::Segments;
+    let (tracks, segments, segment_answers) = match settings.folds.protocol {
+        Protocol::Segment => (Vec::new(), judged, Vec::new()),
+        _ if of_segments => (tracks_of(&judged), Vec::new(), evaluation.answers(&judged)),
+        _ => (tracks_of(&judged), Vec::new(), Vec::new()),
+    };
     Ok(FoldResult {
         fold: number,
         folds,
@@ -106,8 +111,9 @@ pub(super) fn fold(
         valid_tracks: partition.valid.len(),
         epochs: 0,
         valid_accuracy: None,
-        tracks: tracks_of(&judged),
+        tracks,
         segments,
+        segment_answers,
         from_audio: Vec::new(),
     })
 }
@@ -134,11 +140,9 @@ fn learned(
 fn judged(evaluation: &Evaluation, judge: &Judge, vectors: &[Vec<Vec<f64>>], track: usize) -> Vec<Judgement> {
     let Track { id, genre, .. } = &evaluation.dataset.tracks[track];
     let is_segment = evaluation.settings.folds.protocol == Protocol::Segment;
-    let judgement = |(number, row): (usize, &Vec<f64>)| Judgement {
-        id: if is_segment { id.clone() } else { format!("{id}#{number}") },
-        genre: *genre,
-        group: evaluation.groups[track],
-        scores: judge(row),
+    let judgement = |(number, row): (usize, &Vec<f64>)| {
+        let id = if is_segment { id.clone() } else { format!("{id}#{number}") };
+        Judgement::new(id, [*genre, evaluation.groups[track]], judge(row))
     };
     vectors[track].iter().enumerate().map(judgement).collect()
 }

@@ -24,6 +24,9 @@ pub struct Header {
     /// Frames that the network sees, interpolated from the patch's; as many as those unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_resample: Option<usize>,
+    /// What its network's source leaves open; as listed unless given.
+    #[serde(default, skip_serializing_if = "zoo::Choices::is_listed")]
+    pub choices: zoo::Choices,
     /// Whether it also takes patches of other lengths.
     pub any_length: bool,
     /// How audio becomes its input.
@@ -188,6 +191,7 @@ impl Header {
             bands: self.front_end.mel_bands,
             features: self.features.as_ref().map_or(0, |features| features.columns.len()),
             genres: self.genres.len(),
+            choices: self.choices,
         }
     }
 
@@ -246,6 +250,7 @@ impl Header {
         if self.time_resample.is_some_and(|frames| frames == 0 || self.any_length) {
             return Err(bad("it interpolates frames to none, or of patches of any length"));
         }
+        network.check_choices(&self.choices).map_err(|e| bad(e.to_string()))?;
         network.check_features(self.input().features).map_err(|e| bad(e.to_string()))?;
         let features = self.features.as_ref().map_or(Ok(()), |features| features.check(&self.front_end));
         features.and_then(|()| self.normalisation.check(self.front_end.mel_bands)).map_err(bad)

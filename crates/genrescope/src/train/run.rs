@@ -217,6 +217,7 @@ impl<'a> Run<'a> {
             network: settings.model.network.clone(),
             patch_frames: settings.model.patch_frames,
             time_resample: settings.model.time_resample,
+            choices: settings.model.choices,
             any_length: zoo::architecture(&settings.model.network)?.any_length,
             front_end: settings.features.clone(),
             genres: self.dataset.genres.clone(),

@@ -38,6 +38,7 @@ pub(super) fn new_network(dataset: &Dataset, settings: &Settings) -> Result<Netw
         bands: settings.features.mel_bands,
         features: settings.model.features.map_or(0, |features| features.extraction().columns().len()),
         genres: dataset.genres.len(),
+        choices: settings.model.choices,
     };
     let network = Network::new(zoo::architecture(&settings.model.network)?.graph(input)?, settings.seed);
     if let Some([shortest, _]) = settings.augment.crop_frames {

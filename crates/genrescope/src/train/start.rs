@@ -55,6 +55,7 @@ impl Settings {
                 deviation: 1.0,
                 licence: header.licence.clone(),
                 features,
+                choices: header.choices,
             },
             train: Train {
                 from: Some(model.to_owned()),
@@ -126,6 +127,10 @@ impl Start {
         }
         if header.front_end != settings.features || header.patch_frames != settings.model.patch_frames {
             return Err(self.misfit("has another front end or patch; use its [features] and patch_frames"));
+        }
+        let model = &settings.model;
+        if header.time_resample != model.time_resample || header.choices != model.choices {
+            return Err(self.misfit("has another time_resample or other [model.choices]; use its own"));
         }
         if header.features.as_ref().map(|input| input.extraction) != features {
             return Err(self.misfit("reads other features"));

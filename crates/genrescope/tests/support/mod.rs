@@ -203,6 +203,7 @@ pub fn small_header(network: &str) -> genrescope::model::Header {
         network: network.into(),
         patch_frames: 40,
         time_resample: None,
+        choices: Default::default(),
         any_length: zoo::architecture(network).unwrap().any_length,
         front_end: FrontEnd { mel_bands: 32, ..FrontEnd::gtzan_mel() },
         genres: ["jazz", "pop", "rock"].map(String::from).to_vec(),

@@ -9,7 +9,7 @@
 //!
 //! Published for the 647 frames of a whole 30-s clip; the mean at its end takes any number.
 
-use super::{Architecture, Input, KERAS_BATCH_NORM};
+use super::{Architecture, Choices, Input, KERAS_BATCH_NORM};
 use genrescope_nn::layers::{Axis, Concat, Conv2d, Dense, GlobalPool, Pool, PoolKind, Relu};
 use genrescope_nn::{Graph, NodeId, ShapeError};
 
@@ -24,7 +24,7 @@ pub(super) const NETWORKS: [Architecture; 1] = [Architecture {
              Multimedia Tools and Applications 80, 2021",
     any_length: true,
     minimum_frames: 8,
-    published: Input { frames: 647, bands: 128, features: 0, genres: 10 },
+    published: Input { frames: 647, bands: 128, features: 0, genres: 10, choices: Choices::LISTED },
     build: bbnn,
 }];
 

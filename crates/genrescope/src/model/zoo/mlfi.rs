@@ -17,23 +17,16 @@
 
 use std::ops::RangeInclusive;
 
-use super::{Architecture, Input, KERAS_BATCH_NORM};
+use super::{Architecture, Choices, Input, KERAS_BATCH_NORM};
 use genrescope_nn::layers::{
-    Axis, Concat, Conv2d, Dense, Direction, Dropout, Output, Pool, PoolKind, Recurrent, RecurrentKind, Relu,
-    Reshape,
+    Axis, Concat, Conv2d, Dense, Direction, Dropout, Output, Pool, PoolKind, Recurrent, Relu, Reshape,
 };
 use genrescope_nn::{Graph, NodeId, ShapeError};
 
 const SOURCE: &str = "Arcaro, D'Onofrio: Musical Genre Recognition, Politecnico di Milano 2023; after Liu, Wang, Zha: \
      A middle-level learning feature interaction method, Electronics 10(18):2206, 2021";
 
-const BLOCKS: [(usize, PoolKind); 5] = [
-    (16, PoolKind::Max),
-    (32, PoolKind::Max),
-    (64, PoolKind::Max),
-    (128, PoolKind::Average),
-    (128, PoolKind::Max),
-];
+const BLOCKS: [usize; 5] = [16, 32, 64, 128, 128];
 const DENSE: [usize; 5] = [1024, 512, 256, 128, 64];
 /// Steps and width that the GRUs read (source 1, table 4.2): of `v` alone, and of `v` with `h` behind dense layer 1..5.
 const STEPS: [[usize; 2]; 6] = [[8, 16], [72, 16], [40, 16], [24, 16], [16, 16], [16, 12]];
@@ -71,7 +64,7 @@ const fn listed(name: &'static str, build: fn(Input) -> Result<Graph, ShapeError
         source: SOURCE,
         any_length: false,
         minimum_frames: 16,
-        published: Input { frames: 130, bands: 128, features: 55, genres: 10 },
+        published: Input { frames: 130, bands: 128, features: 55, genres: 10, choices: Choices::LISTED },
         build,
     }
 }
@@ -126,6 +119,7 @@ struct Modules {
     features: NodeId,
     /// Output of the convolutions, `[1, 1, 128]`.
     v: NodeId,
+    choices: Choices,
 }
 
 impl Modules {
@@ -134,8 +128,9 @@ impl Modules {
         let mut graph = Graph::new();
         let mut v = graph.input("mel", [input.frames, input.bands, 1]);
         let features = graph.input("features", [1, 1, input.features]);
-        for (index, ((channels, kind), size)) in BLOCKS.into_iter().zip(pools(input.frames)).enumerate() {
-            let named = |part: &str| format!("block{}.{part}", index + 1);
+        for (number, (channels, size)) in (1..).zip(BLOCKS.into_iter().zip(pools(input.frames))) {
+            let named = |part: &str| format!("block{number}.{part}");
+            let kind = if number == input.choices.average_block { PoolKind::Average } else { PoolKind::Max };
             v = graph.chain(
                 v,
                 vec![
@@ -147,19 +142,20 @@ impl Modules {
                 ],
             )?;
         }
-        Ok(Self { graph, features, v })
+        Ok(Self { graph, features, v, choices: input.choices })
     }
 
     /// `r`: the numbers read as steps of that width by two GRUs; the last state.
     fn recurrent(&mut self, from: NodeId, [steps, width]: [usize; 2]) -> Result<NodeId, ShapeError> {
-        let gru =
-            |output| Recurrent { kind: RecurrentKind::Gru, units: 64, direction: Direction::Forward, output };
+        let Choices { recurrent, units, .. } = self.choices;
+        let layer =
+            |output| Recurrent { kind: recurrent.into(), units, direction: Direction::Forward, output };
         self.graph.chain(
             from,
             vec![
                 ("steps", Reshape { shape: [steps, 1, width] }.into()),
-                ("gru1", gru(Output::Sequence).into()),
-                ("gru2", gru(Output::Last).into()),
+                ("gru1", layer(Output::Sequence).into()),
+                ("gru2", layer(Output::Last).into()),
             ],
         )
     }

@@ -3,11 +3,13 @@
 //! Each family is a file with its own list; layers have the names that weights and errors show.
 
 mod bbnn;
+mod choices;
 mod mlfi;
 mod residual;
 mod shallow;
 mod trial;
 
+pub use choices::{Activation, Choices, RecurrentKind};
 pub use trial::Trial;
 
 use super::outline::{Stage, outline};
@@ -26,6 +28,8 @@ pub struct Input {
     pub features: usize,
     /// Classes.
     pub genres: usize,
+    /// What its source leaves open.
+    pub choices: Choices,
 }
 
 /// One network of the zoo.
@@ -50,8 +54,10 @@ impl Architecture {
     /// The network's graph; its first input is the spectrogram, the second one the features, if it reads some.
     ///
     /// # Errors
-    /// [`ErrorKind::BadSettings`] when the input is too small for it (names the node), or lacks the features.
+    /// [`ErrorKind::BadSettings`] when the input is too small for it (names the node), lacks the features, or has choices
+    /// that the network does not have.
     pub fn graph(&self, input: Input) -> Result<Graph> {
+        self.check_choices(&input.choices)?;
         self.check_features(input.features)?;
         (self.build)(input).map_err(|error| {
             Error::new(ErrorKind::BadSettings, format!("network {}: {error}", self.name)).with_source(error)
@@ -227,6 +233,49 @@ mod tests {
             if let Ok(graph) = refused {
                 assert!(graph.shapes(architecture.minimum_frames - 1).is_err(), "{name}");
             }
+        }
+    }
+
+    #[test]
+    fn what_sources_leave_open_can_be_chosen_where_a_network_has_it() {
+        let built = |name: &str, choices| {
+            let architecture = architecture(name).unwrap();
+            architecture.graph(Input { choices, ..architecture.published }).map(Network::unset)
+        };
+        let count = |choices| built("mlfi-benchmark", choices).unwrap().trainable_count();
+        let listed = Choices::LISTED;
+        // Averages have no weights. A GRU has 6 biases a unit, three matrices of [in + units, units]; an LSTM four and
+        // 4 biases; a simple layer one of each.
+        assert_eq!(count(Choices { average_block: 0, ..listed }), 1_042_090);
+        let layers = |gates: usize, biases: usize, units: usize| {
+            gates * units * ((16 + units) + 2 * units) + 2 * biases * units
+        };
+        for (recurrent, gates, biases, units) in [
+            (RecurrentKind::Gru, 3, 6, 64),
+            (RecurrentKind::Lstm, 4, 4, 64),
+            (RecurrentKind::Simple, 1, 1, 64),
+            (RecurrentKind::Gru, 3, 6, 32),
+        ] {
+            let expected = 1_042_090 - layers(3, 6, 64) - 10 * (64 - units) + layers(gates, biases, units);
+            let choices = Choices { recurrent, units, ..listed };
+            assert_eq!(count(choices), expected, "{choices:?}");
+        }
+        let sigmoid = Choices { activation: Activation::Sigmoid, ..listed };
+        let network = built("v-kernel-l2", sigmoid).unwrap();
+        assert!(network.graph().nodes().iter().any(|node| matches!(node.layer, Layer::Sigmoid(_))));
+        let refused = [
+            ("mlfi-benchmark", sigmoid),
+            ("crnn", Choices { units: 32, ..listed }),
+            ("v-kernel", Choices { average_block: 1, ..listed }),
+            ("mlfi-benchmark", Choices { average_block: 6, ..listed }),
+            ("mlfi-benchmark", Choices { units: 0, ..listed }),
+        ];
+        for (name, choices) in refused {
+            assert_eq!(
+                built(name, choices).unwrap_err().kind(),
+                ErrorKind::BadSettings,
+                "{name} {choices:?}"
+            );
         }
     }
 

@@ -3,7 +3,7 @@
 //! A stem of two convolutions at full resolution, then three residual blocks, each half as large in time and bands as
 //! what comes before it; then the mean over bands, and mean and maximum over time.
 
-use super::{Architecture, Input};
+use super::{Architecture, Choices, Input};
 use genrescope_nn::layers::{
     Add, Axis, BatchNorm, Concat, Conv2d, Dense, Dropout, GlobalPool, Pool, PoolKind, Relu,
 };
@@ -18,7 +18,7 @@ pub(super) const NETWORKS: [Architecture; 1] = [Architecture {
     source: "Genrescope: a small residual network, after He, Zhang, Ren, Sun: Deep residual learning, CVPR 2016",
     any_length: true,
     minimum_frames: 8,
-    published: Input { frames: 128, bands: 128, features: 0, genres: 10 },
+    published: Input { frames: 128, bands: 128, features: 0, genres: 10, choices: Choices::LISTED },
     build: residual,
 }];
 

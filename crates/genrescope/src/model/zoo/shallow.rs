@@ -2,7 +2,7 @@
 //!
 //! Parameter counts are published; kernels and extents are the exact fit to them that is documented with the counts.
 
-use super::{Architecture, Input};
+use super::{Architecture, Choices, Input};
 use genrescope_nn::layers::{
     Conv2d, Dense, Direction, L2Normalize, Layer, Output, Pool, PoolKind, Recurrent, RecurrentKind, Relu,
 };
@@ -26,7 +26,7 @@ const fn listed(name: &'static str) -> Architecture {
         source: SOURCE,
         any_length: false,
         minimum_frames: 2,
-        published: Input { frames: 313, bands: 128, features: 0, genres: 10 },
+        published: Input { frames: 313, bands: 128, features: 0, genres: 10, choices: Choices::LISTED },
         build: v_kernel,
     }
 }
@@ -49,7 +49,8 @@ fn front(graph: &mut Graph, input: Input, [first, second]: [usize; 2]) -> Result
 fn flat(input: Input, normalise: Option<Layer>) -> Result<Graph, ShapeError> {
     let mut graph = Graph::new();
     let front = front(&mut graph, input, [64, 8])?;
-    let mut layers: Vec<(&str, Layer)> = vec![("dense", Dense { units: 64 }.into()), ("relu3", Relu.into())];
+    let mut layers: Vec<(&str, Layer)> =
+        vec![("dense", Dense { units: 64 }.into()), ("activation", input.choices.activation.into())];
     layers.extend(normalise.map(|layer| ("l2", layer)));
     layers.push(("scores", Dense { units: input.genres }.into()));
     graph.chain(front, layers)?;

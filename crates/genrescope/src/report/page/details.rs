@@ -155,13 +155,14 @@ fn folds(run: &Experiment) -> String {
         vec![
             fold.fold.to_string(),
             percent(fold.accuracy_percent),
+            fold.valid_accuracy_percent.map_or(missing("none"), percent),
             fold.tracks.to_string(),
             fold.train_tracks.to_string(),
             fold.valid_tracks.to_string(),
             fold.epochs.to_string(),
         ]
     });
-    let head = ["fold", "accuracy", "measured", "learned from", "chosen by", "epoch kept"];
+    let head = ["fold", "accuracy", "in validation", "measured", "learned from", "chosen by", "epoch kept"];
     table("Fold by fold", &head, &rows.collect::<Vec<_>>())
 }
 

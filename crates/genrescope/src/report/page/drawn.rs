@@ -243,7 +243,7 @@ fn work_chart(groups: &[Group]) -> Option<Drawn> {
 
 fn speed_chart(found: &Found, groups: &[Group]) -> Option<Drawn> {
     let cost = |group: &Group| found.milliseconds.get(group.network()).copied();
-    against(groups, cost, "Accuracy against speed", "ms a patch, one thread")
+    against(groups, cost, "Accuracy against speed", "ms a patch as published, one thread")
 }
 
 fn transposition_chart(found: &Found) -> Option<Drawn> {

@@ -111,7 +111,9 @@ impl Settings {
     fn check_features(&self) -> Result<()> {
         let extraction = self.model.features.map(|features| features.extraction());
         let columns = extraction.map_or(0, |extraction| extraction.columns().len());
-        zoo::architecture(&self.model.network)?.check_features(columns)?;
+        let network = zoo::architecture(&self.model.network)?;
+        network.check_choices(&self.model.choices)?;
+        network.check_features(columns)?;
         extraction.map_or(Ok(()), |extraction| extraction.check(&self.features))?;
         if extraction.is_some() && self.train.patches == Places::Random {
             let what =

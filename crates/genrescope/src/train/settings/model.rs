@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::features::{FeatureSet, Padding, PatchFeatures};
+use crate::model::zoo::Choices;
 
 /// `[data]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -56,6 +57,9 @@ pub struct Network {
     /// The audio features that the network reads beside the spectrogram, if it reads some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub features: Option<Features>,
+    /// What the source of the network leaves open.
+    #[serde(default, skip_serializing_if = "Choices::is_listed")]
+    pub choices: Choices,
 }
 
 /// `[model.features]`
