@@ -20,6 +20,7 @@ mod output;
 mod picture;
 mod report;
 mod run_record;
+mod serve;
 mod talk;
 mod timeline;
 mod train;
@@ -45,6 +46,7 @@ Examples:
   genrescope classify song.mp3                   one line: genre, how sure, the runner-up
   genrescope classify song.mp3 --timeline        the genre over time
   genrescope timeline song.mp3 -o song.svg       the same as a picture
+  genrescope serve                               the same in a browser, with sound
   genrescope classify music/ --format csv -o genres.csv
   genrescope models                              the networks there are";
 
@@ -52,6 +54,7 @@ Examples:
 enum Command {
     Classify(classify::Arguments),
     Timeline(timeline::Arguments),
+    Serve(serve::Arguments),
     Dataset(dataset::Arguments),
     Train(train::Args),
     Evaluate(evaluate::Args),
@@ -71,6 +74,7 @@ fn main() -> std::process::ExitCode {
     let outcome = cli.kernels.force().and_then(|()| match cli.command {
         Command::Classify(arguments) => classify::run(&arguments, &talk),
         Command::Timeline(arguments) => timeline::run(&arguments, &talk),
+        Command::Serve(arguments) => serve::run(&arguments, &talk),
         Command::Dataset(arguments) => dataset::run(&arguments, &talk),
         Command::Train(arguments) => train::run(&arguments, &talk),
         Command::Evaluate(arguments) => evaluate::run(&arguments, &talk),

@@ -25,6 +25,7 @@ mod title;
 mod track;
 mod waveform;
 
+pub use decode::contained;
 pub use files::{EXTENSIONS, audio_files};
 pub(crate) use resample::resample;
 pub use stream::AudioStream;
