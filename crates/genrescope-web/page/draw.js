@@ -120,6 +120,7 @@ function drawRun(context, run, span, colours, { seen, width, height }) {
 
 export function drawWaveform(canvas, waveform, span) {
   const { context, width, height } = pen(canvas);
+  if (waveform.peaks.length === 0) return;
   context.fillStyle = style("--wave");
   const loudest = Math.max(1, ...waveform.peaks);
   const column = new Float32Array(Math.ceil(width));

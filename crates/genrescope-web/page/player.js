@@ -34,7 +34,7 @@ export class Player {
     const other = item !== this.item;
     this.item = item;
     byId("recording").hidden = false;
-    byId("recording").classList.toggle("judging", item.state === "judging" || item.state === "live");
+    byId("recording").className = item.state;
     if (other) this.load(item);
     this.describe();
     this.draw();

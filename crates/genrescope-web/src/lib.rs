@@ -42,7 +42,7 @@ pub use connections::serve;
 pub use limits::MAX_UPLOAD_BYTES;
 pub use page::FILES;
 
-use limits::{FORM_BYTES, JOBS_A_THREAD, LIVE_CHUNK_BYTES, MAX_UPLOADS};
+use limits::{FORM_BYTES, LIVE_CHUNK_BYTES, MAX_UPLOADS, SPARE_JOBS};
 use live::Microphones;
 use refusal::Refusal;
 
@@ -55,7 +55,7 @@ pub struct Settings {
     pub models: Vec<Model>,
     /// Who may ask.
     pub access: Access,
-    /// Threads that judge: recordings beyond twice as many wait for their turn.
+    /// Threads that judge: about as many recordings are worked on at once, others wait for their turn.
     pub threads: usize,
     /// Where the private folder for uploads is made.
     pub scratch: PathBuf,
@@ -108,7 +108,7 @@ pub fn app(settings: Settings) -> io::Result<Router> {
         judges: settings.models.into_iter().map(judge).collect(),
         folder: private_folder(&settings.scratch)?,
         uploads: Arc::new(Semaphore::new(MAX_UPLOADS)),
-        turns: Arc::new(Semaphore::new(JOBS_A_THREAD * settings.threads.max(1))),
+        turns: Arc::new(Semaphore::new(settings.threads + SPARE_JOBS)),
         microphones: Microphones::default(),
         log: settings.log,
     };

@@ -16,8 +16,8 @@ pub(crate) const UPLOAD_GRACE: Duration = Duration::from_secs(20);
 pub(crate) const LEAST_BYTES_A_SECOND: f64 = 4096.0;
 /// Longest that one recording may be worked on: a day of audio takes as long.
 pub(crate) const MAX_WORK: Duration = Duration::from_secs(120);
-/// Recordings that are worked on at once, for each thread: a long one must not hold up a short one.
-pub(crate) const JOBS_A_THREAD: usize = 2;
+/// Recordings that are worked on at once beyond one a thread: a long one must not hold up a short one.
+pub(crate) const SPARE_JOBS: usize = 1;
 /// Microphones at once.
 pub(crate) const MAX_LIVE: usize = 8;
 /// A microphone that sends nothing for so long has gone.

@@ -29,7 +29,7 @@ impl Refusal {
     }
 
     pub(crate) fn busy(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message)
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "busy", message)
     }
 
     pub(crate) fn too_slow(message: impl Into<String>) -> Self {
@@ -57,7 +57,7 @@ impl IntoResponse for Refusal {
             StatusCode::UNAUTHORIZED => {
                 headers.insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
             }
-            StatusCode::SERVICE_UNAVAILABLE => {
+            StatusCode::TOO_MANY_REQUESTS => {
                 headers.insert(header::RETRY_AFTER, header::HeaderValue::from_static("5"));
             }
             _ => (),

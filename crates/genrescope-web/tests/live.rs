@@ -78,7 +78,7 @@ async fn too_many_microphones_are_refused_until_one_is_closed() {
     }
     let open = format!("/api/v1/live?rate_hz={RATE_HZ}");
     let (status, body) = server.json(request("POST", &open, "")).await;
-    assert_eq!((status, &body["error"]["kind"]), (503, &json!("busy")));
+    assert_eq!((status, &body["error"]["kind"]), (429, &json!("busy")));
     server.json(request("DELETE", &first, "")).await;
     assert_eq!(server.json(request("POST", &open, "")).await.0, 201);
 }

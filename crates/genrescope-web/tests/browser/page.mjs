@@ -71,15 +71,20 @@ const tests = {
   },
 
   async "patches are drawn before the whole is there"({ page }) {
-    await page.route("**/api/v1/timeline*", async (route) => {
-      const response = await route.fetch();
-      const body = await response.text();
-      await route.fulfill({ response, body: body.slice(0, body.indexOf("event: result")) });
+    await page.evaluate(() => {
+      const { fetch } = window;
+      window.fetch = async (address, options) => {
+        const response = await fetch(address, options);
+        if (!address.includes("timeline")) return response;
+        const text = await response.text();
+        return new Response(text.slice(0, text.indexOf("event: result")), response);
+      };
     });
     await page.setInputFiles("#files", demo);
     await page.waitForFunction(() => document.getElementById("message").textContent.includes("broke"));
-    assert.notEqual(await page.textContent("#genre"), "…");
-    await page.unroute("**/api/v1/timeline*");
+    const widths = await page.evaluate(() => document.querySelector("#items canvas").width);
+    assert.ok(widths > 0);
+    assert.match(await page.getAttribute("#strip", "aria-valuetext"), /, (jazz|classical)$/);
   },
 
   async "click, keys and table move the playhead and the genre under it"({ page }) {
