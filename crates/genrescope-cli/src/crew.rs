@@ -1,13 +1,13 @@
 //! Recordings → results, on all cores: one recording a thread; a single one has all threads to itself.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
 use anyhow::{Context, Result};
-use genrescope::{Error, ErrorKind};
+use genrescope::Error;
+use genrescope::audio::contained;
 
 use crate::inputs::{Input, Source};
 
@@ -84,9 +84,5 @@ pub(crate) fn work_on<T>(
     work: impl FnOnce(&Source) -> genrescope::Result<T>,
 ) -> genrescope::Result<T> {
     let source = input.source.as_ref().map_err(|error| Error::new(error.kind(), error.to_string()))?;
-    catch_unwind(AssertUnwindSafe(|| work(source))).unwrap_or_else(|_| {
-        let message =
-            format!("{}: this file makes the decoder fail; convert it to another format", input.name);
-        Err(Error::new(ErrorKind::Corrupt, message))
-    })
+    contained(&input.name, || work(source))
 }

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use anyhow::{Result, anyhow};
 use genrescope::model::zoo::{Input, architectures};
-use genrescope::model::{Header, Model, ProtocolResult, Stage, outline, vertical_kernels};
+use genrescope::model::{Model, ProtocolResult, Stage, outline, vertical_kernels};
 use genrescope::report::figures::{kernels, network, network_text};
-use serde::Serialize;
+use genrescope::report::json;
 
 use crate::exit::Ending;
 use crate::output::print;
@@ -50,15 +50,6 @@ pub(crate) struct Arguments {
     /// Audio features beside the spectrogram, for a network without a model
     #[arg(long, value_name = "N")]
     features: Option<usize>,
-}
-
-#[derive(Serialize)]
-struct Record<'a> {
-    hash: &'a str,
-    parameters: usize,
-    trainable: usize,
-    #[serde(flatten)]
-    header: &'a Header,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Ending> {
@@ -106,10 +97,7 @@ fn model(arguments: &Arguments) -> Result<Ending> {
     if arguments.plan {
         return print(&model.network().explain(model.header.patch_frames)?.to_string());
     }
-    let counts = model.parameter_counts();
-    let (parameters, trainable) = (counts.all, counts.trainable);
-    let record = Record { hash: model.hash(), parameters, trainable, header: &model.header };
-    print(&if arguments.json { serde_json::to_string_pretty(&record)? + "\n" } else { text(&record, &model) })
+    print(&if arguments.json { json::card(&model) + "\n" } else { text(&model) })
 }
 
 fn filters(model: &Model, path: &std::path::Path) -> Result<Ending> {
@@ -127,8 +115,9 @@ fn filters(model: &Model, path: &std::path::Path) -> Result<Ending> {
     picture::write(&scene, path).map(|()| Ending::Fine)
 }
 
-fn text(record: &Record, model: &Model) -> String {
+fn text(model: &Model) -> String {
     let (header, front_end) = (&model.header, &model.header.front_end);
+    let counts = model.parameter_counts();
     let length = if header.any_length { "or any other length" } else { "no other length" };
     let features = header.features.as_ref().map_or("none".to_owned(), |input| {
         let (count, set) = (input.columns.len(), input.extraction.set);
@@ -137,10 +126,10 @@ fn text(record: &Record, model: &Model) -> String {
     });
     let rows = [
         ("name", header.name.clone()),
-        ("hash", record.hash.to_owned()),
+        ("hash", model.hash().to_owned()),
         (
             "network",
-            format!("{}, {} parameters ({} trainable)", header.network, record.parameters, record.trainable),
+            format!("{}, {} parameters ({} trainable)", header.network, counts.all, counts.trainable),
         ),
         ("patch", format!("{} frames = {:.2} s, {length}", header.patch_frames, header.patch_s())),
         ("genres", header.genres.join(", ")),

@@ -21,6 +21,7 @@ mod output;
 mod picture;
 mod report;
 mod run_record;
+mod serve;
 mod talk;
 mod timeline;
 mod train;
@@ -47,6 +48,7 @@ Examples:
   genrescope classify song.mp3 --timeline        the genre over time
   genrescope timeline song.mp3 -o song.svg       the same as a picture
   genrescope listen --simulate song.mp3          the genre while it plays
+  genrescope serve                               the same in a browser, with sound
   genrescope classify music/ --format csv -o genres.csv
   genrescope models                              the networks there are";
 
@@ -55,6 +57,7 @@ enum Command {
     Classify(classify::Arguments),
     Timeline(timeline::Arguments),
     Listen(listen::Arguments),
+    Serve(serve::Arguments),
     Dataset(dataset::Arguments),
     Train(train::Args),
     Evaluate(evaluate::Args),
@@ -75,6 +78,7 @@ fn main() -> std::process::ExitCode {
         Command::Classify(arguments) => classify::run(&arguments, &talk),
         Command::Timeline(arguments) => timeline::run(&arguments, &talk),
         Command::Listen(arguments) => listen::run(&arguments, &talk),
+        Command::Serve(arguments) => serve::run(&arguments, &talk),
         Command::Dataset(arguments) => dataset::run(&arguments, &talk),
         Command::Train(arguments) => train::run(&arguments, &talk),
         Command::Evaluate(arguments) => evaluate::run(&arguments, &talk),

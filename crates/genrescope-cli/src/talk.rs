@@ -23,6 +23,7 @@ enum Loudness {
 }
 
 /// The voice of a run.
+#[derive(Clone)]
 pub(crate) struct Talk {
     loudness: Loudness,
     bar: ProgressBar,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use genrescope::audio::Title;
 use genrescope::model::Model;
-use genrescope::predict::{PatchLength, Prediction, Settings, classify, classify_heard};
+use genrescope::predict::{PatchLength, Prediction, Settings, Watch, classify, classify_watched};
 use genrescope::report::picture::timeline::{Answer, Overview, Timeline};
 use genrescope::report::text::printable;
 use genrescope::report::{Detail, Entry, ModelLabel, audacity, csv, jams, json, page};
@@ -123,7 +123,12 @@ fn hear(source: &Source, model: &Model, settings: &Settings) -> genrescope::Resu
     let mut stream = source.open(sample_rate_hz)?;
     let title = stream.title();
     let mut overview = Overview::new(sample_rate_hz)?;
-    let prediction = classify_heard(model, stream, settings, &mut |samples| overview.hear(samples))?;
+    let mut heard = |samples: &[f32]| {
+        overview.hear(samples);
+        Ok(())
+    };
+    let watch = Watch { heard: &mut heard, judged: &mut |_| Ok(()) };
+    let prediction = classify_watched(model, stream, settings, watch)?;
     overview.end();
     Ok(Heard { title, overview, prediction })
 }

@@ -13,6 +13,7 @@ fn every_help_ends_with_examples() {
         "classify",
         "features",
         "report",
+        "serve",
         "dataset",
         "train",
         "evaluate",

@@ -284,6 +284,17 @@ pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, F
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(gave_up)
 }
 
+/// Works on a recording; a decoder that fails all the same becomes an error of kind [`ErrorKind::Corrupt`].
+///
+/// # Errors
+/// That one, and those of the work.
+pub fn contained<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        let message = format!("{name}: this file makes the decoder fail; convert it to another format");
+        Err(Error::new(ErrorKind::Corrupt, message))
+    })
+}
+
 /// Mean of the channels: `[channels][samples]` → `[samples]`.
 fn mix_to_mono(planes: &[&[f32]], mono: &mut Vec<f32>) {
     match planes {

@@ -26,6 +26,7 @@ mod title;
 mod track;
 mod waveform;
 
+pub use decode::contained;
 pub use files::{EXTENSIONS, audio_files};
 pub use raw::{RawAudio, SampleFormat};
 pub(crate) use resample::resample;

@@ -62,13 +62,20 @@ impl AudioStream {
                 format!("{at}: is a folder, not a file; name the files in it"),
             ));
         }
+        Self::from_file(file, &at.to_string(), sample_rate_hz)
+    }
+
+    /// Reads an open file from where it stands; `name` stands in messages.
+    ///
+    /// # Errors
+    /// As [`AudioStream::open`].
+    pub fn from_file(file: File, name: &str, sample_rate_hz: u32) -> Result<Self> {
+        let metadata = file.metadata().map_err(|e| Error::io(name, e))?;
         if metadata.is_file() && metadata.len() == 0 {
-            return Err(Error::new(
-                ErrorKind::TooShort,
-                format!("{at}: the file is empty; copy it again from its source"),
-            ));
+            let message = format!("{name}: the file is empty; copy it again from its source");
+            return Err(Error::new(ErrorKind::TooShort, message));
         }
-        Self::from_source(Box::new(file), at.to_string(), sample_rate_hz)
+        Self::from_source(Box::new(file), name.to_owned(), sample_rate_hz)
     }
 
     /// Reads from what cannot seek (stdin, a pipe); `name` stands in messages.

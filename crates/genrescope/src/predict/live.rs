@@ -89,7 +89,7 @@ impl<'a> Listener<'a> {
         while let Some(patch) = self.next_patch() {
             patches.push(patch);
         }
-        let judged = judge(self.model, patches.into_iter().map(Ok))?;
+        let judged = judge(self.model, patches.into_iter().map(Ok), &self.plan, &mut |_| Ok(()))?;
         let whole = self.plan.frames(usize::MAX);
         let moment = |patch| {
             let segment = self.plan.segment(patch, &self.model.header.genres);

@@ -63,6 +63,8 @@ pub enum Decoding {
     Ahead,
     /// In the calling thread: for many recordings, one a thread.
     Inline,
+    /// In the calling thread, and each patch is judged as soon as it is whole: for sound that is still being made.
+    Live,
 }
 
 /// How a recording is judged.
@@ -180,27 +182,36 @@ impl Prediction {
 /// # Errors
 /// Those of [`AudioStream::next_block`]; [`ErrorKind::TooShort`] below [`SHORTEST_S`]; those of [`Settings::check`].
 pub fn classify(model: &Model, stream: AudioStream, settings: &Settings) -> Result<Prediction> {
-    classify_heard(model, stream, settings, &mut |_| ())
+    classify_watched(model, stream, settings, Watch { heard: &mut |_| Ok(()), judged: &mut |_| Ok(()) })
 }
 
-/// Judges a recording, and lets `heard` have its samples on the way: mono, at the front end's rate, from the beginning of
-/// the judged part on; those of the last call may go on behind its end.
+/// Who is told how a judgement comes along; an error of theirs ends it.
+pub struct Watch<'a> {
+    /// Takes the next samples: mono, at the front end's rate, from the beginning of the judged part on; those of the last
+    /// call may go on behind its end.
+    pub heard: &'a mut dyn FnMut(&[f32]) -> Result<()>,
+    /// Takes what the network said of the next patch. Patches overlap: the timeline is made of their means, at the end.
+    pub judged: &'a mut dyn FnMut(&Segment) -> Result<()>,
+}
+
+/// Judges a recording while somebody watches.
 ///
 /// # Errors
-/// Those of [`classify`].
-pub fn classify_heard(
+/// Those of [`classify`], and those of the watch.
+pub fn classify_watched(
     model: &Model,
     mut stream: AudioStream,
     settings: &Settings,
-    heard: &mut dyn FnMut(&[f32]),
+    watch: Watch,
 ) -> Result<Prediction> {
     let plan = Plan::new(model, settings)?;
     stream.skip_to(settings.from_s)?;
     match settings.decoding {
-        Decoding::Ahead => classify_ahead(model, stream, &plan, heard),
-        Decoding::Inline => {
-            let name = stream.name().to_owned();
-            let prediction = judge_blocks(model, overheard(blocks(&mut stream), heard), &plan, &name)?;
+        Decoding::Ahead => classify_ahead(model, stream, &plan, watch),
+        Decoding::Inline | Decoding::Live => {
+            let (name, Watch { heard, judged }) = (stream.name().to_owned(), watch);
+            let blocks = overheard(blocks(&mut stream), heard);
+            let prediction = judge_blocks(model, blocks, &plan, (&name, judged))?;
             Ok(with_warnings(prediction, &stream))
         }
     }
@@ -235,7 +246,7 @@ pub fn classify_frames(model: &Model, db: &[f32], settings: &Settings) -> Result
         Ok(Patch { start, frames: covered, input: Ok(patch_input(model, rows, &[])) })
     };
     let patches = plan.starts(frames).map(patch);
-    let judged = judge(model, patches)?;
+    let judged = judge(model, patches, &plan, &mut |_| Ok(()))?;
     let duration_s = frames as f64 * front_end.frame_period_s();
     Ok(summary(model, &judged, &plan.grid(frames, duration_s, Vec::new())))
 }
@@ -248,13 +259,8 @@ fn patch_input(model: &Model, db: Vec<f32>, samples: &[f32]) -> PatchInput {
     PatchInput { db, features }
 }
 
-fn classify_ahead(
-    model: &Model,
-    mut stream: AudioStream,
-    plan: &Plan,
-    heard: &mut dyn FnMut(&[f32]),
-) -> Result<Prediction> {
-    let name = stream.name().to_owned();
+fn classify_ahead(model: &Model, mut stream: AudioStream, plan: &Plan, watch: Watch) -> Result<Prediction> {
+    let (name, Watch { heard, judged }) = (stream.name().to_owned(), watch);
     thread::scope(|scope| {
         let (sender, receiver) = sync_channel(BLOCKS_AHEAD);
         let decoder = scope.spawn(move || {
@@ -262,11 +268,15 @@ fn classify_ahead(
             let _ = blocks(&mut stream).try_for_each(|block| sender.send(block));
             stream
         });
-        let prediction = judge_blocks(model, overheard(receiver.into_iter(), heard), plan, &name);
+        let blocks = overheard(receiver.into_iter(), heard);
+        let prediction = judge_blocks(model, blocks, plan, (&name, judged));
         let stream = decoder.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         Ok(with_warnings(prediction?, &stream))
     })
 }
+
+/// Who is told of judged patches.
+type Judged<'a> = &'a mut dyn FnMut(&Segment) -> Result<()>;
 
 /// Samples, and what of the recording so far was lost, seconds.
 type Block = (Vec<f32>, Vec<Range<f64>>);
@@ -280,9 +290,9 @@ fn blocks(stream: &mut AudioStream) -> impl Iterator<Item = Result<Block>> {
 
 fn overheard(
     blocks: impl Iterator<Item = Result<Block>>,
-    heard: &mut dyn FnMut(&[f32]),
+    heard: &mut dyn FnMut(&[f32]) -> Result<()>,
 ) -> impl Iterator<Item = Result<Block>> {
-    blocks.inspect(|block| block.iter().for_each(|(samples, _)| heard(samples)))
+    blocks.map(|block| block.and_then(|block| heard(&block.0).map(|()| block)))
 }
 
 fn with_warnings(mut prediction: Prediction, stream: &AudioStream) -> Prediction {
@@ -294,10 +304,10 @@ fn judge_blocks(
     model: &Model,
     blocks: impl Iterator<Item = Result<Block>>,
     plan: &Plan,
-    name: &str,
+    (name, watch): (&str, Judged),
 ) -> Result<Prediction> {
     let mut patches = PatchStream::new(model, plan, blocks, name)?;
-    let judged = judge(model, &mut patches)?;
+    let judged = judge(model, &mut patches, plan, watch)?;
     let (frames, duration_s) = (patches.frames(), patches.duration_s());
     let mut prediction = summary(model, &judged, &plan.grid(frames, duration_s, patches.into_reasons()));
     prediction.warnings.extend(plan.short_warning(model, frames, duration_s));
@@ -305,20 +315,27 @@ fn judge_blocks(
 }
 
 /// Patches to the network in batches; silent ones do not go there.
-fn judge(model: &Model, mut patches: impl Iterator<Item = Result<Patch>>) -> Result<Vec<JudgedPatch>> {
-    let mut judged = Vec::new();
+fn judge(
+    model: &Model,
+    mut patches: impl Iterator<Item = Result<Patch>>,
+    plan: &Plan,
+    watch: Judged,
+) -> Result<Vec<JudgedPatch>> {
+    let mut judged: Vec<JudgedPatch> = Vec::new();
     loop {
-        let batch: Vec<Patch> = patches.by_ref().take(BATCH).collect::<Result<_>>()?;
+        let batch: Vec<Patch> = patches.by_ref().take(plan.batch).collect::<Result<_>>()?;
         if batch.is_empty() {
             return Ok(judged);
         }
         let heard: Vec<PatchInput> = batch.iter().filter_map(|patch| patch.input.clone().ok()).collect();
         let mut scores = if heard.is_empty() { vec![] } else { model.scores(&heard)? }.into_iter();
+        let known = judged.len();
         judged.extend(batch.into_iter().map(|patch| JudgedPatch {
             start: patch.start,
             frames: patch.frames,
             scores: patch.input.map(|_| scores.next().unwrap_or_default()),
         }));
+        judged[known..].iter().try_for_each(|patch| watch(&plan.segment(patch, &model.header.genres)))?;
     }
 }
 

@@ -1,7 +1,7 @@
 //! Where the patches of a track lie.
 
 use super::timeline::{Grid, JudgedPatch, leader};
-use super::{LONGEST_PATCH_S, PATCH_HOP, PatchLength, Reason, Segment, Settings};
+use super::{BATCH, Decoding, LONGEST_PATCH_S, PATCH_HOP, PatchLength, Reason, Segment, Settings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Model, PatchInput};
 
@@ -23,6 +23,8 @@ pub(crate) struct Plan {
     pub(crate) patch: Option<usize>,
     /// Frames between the starts of neighbours, at least one.
     pub(crate) hop: usize,
+    /// Patches that the network sees at once.
+    pub(crate) batch: usize,
     /// The part of the recording, seconds.
     pub(crate) from_s: f64,
     pub(crate) to_s: Option<f64>,
@@ -57,7 +59,8 @@ impl Plan {
         let hop = ((hop_s / frame_period_s).round() as usize).max(1);
         let hop = patch.map_or(hop, |patch| hop.min(patch));
         let (from_s, to_s, smoothing_s) = (settings.from_s, settings.to_s, settings.smoothing_s);
-        Ok(Self { patch, hop, from_s, to_s, smoothing_s, frame_period_s })
+        let batch = if settings.decoding == Decoding::Live { 1 } else { BATCH };
+        Ok(Self { patch, hop, batch, from_s, to_s, smoothing_s, frame_period_s })
     }
 
     /// The start of the patch after the one at `previous`, if the `frames` so far are enough for it. At the end

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::{Detail, Entry, ModelLabel, ranked, rounded_s};
 use crate::error::Error;
+use crate::model::{Header, Model};
 use crate::predict::{Prediction, Segment};
 
 /// What every record calls itself; a change of meaning gets another number.
@@ -61,6 +62,30 @@ struct Failed<'a> {
 struct ErrorRecord {
     kind: &'static str,
     message: String,
+}
+
+/// All that a model says of itself.
+#[derive(Serialize)]
+struct Card<'a> {
+    hash: &'a str,
+    parameters: usize,
+    trainable: usize,
+    #[serde(flatten)]
+    header: &'a Header,
+}
+
+/// The card of a model, for reading: what `genrescope inspect --json` writes, without a line end.
+pub fn card(model: &Model) -> String {
+    let counts = model.parameter_counts();
+    let (parameters, trainable) = (counts.all, counts.trainable);
+    let card = Card { hash: model.hash(), parameters, trainable, header: &model.header };
+    serde_json::to_string_pretty(&card).expect("strings and finite numbers always serialise")
+}
+
+/// Segments as they stand in a record, as an array on one line.
+pub fn segments(segments: &[Segment]) -> String {
+    let records: Vec<SegmentRecord> = segments.iter().map(segment).collect();
+    serde_json::to_string(&records).expect("strings and finite numbers always serialise")
 }
 
 /// One record, on one line, without a line end.

@@ -3,7 +3,7 @@
 use crate::Result;
 use crate::features::{FrontEnd, MEL_BANDS, MelFrames, MelStream, Padding};
 use crate::report::picture::panel::{MOST_COLUMNS, grid};
-use crate::report::picture::scene::Grid;
+use crate::report::picture::scene::{Grid, Rectangle, Scene, Shape};
 use crate::report::picture::{maximum, shade};
 
 /// Columns that are held; when there are twice as many, neighbours become one.
@@ -73,6 +73,15 @@ impl Overview {
                 self.frames_a_column *= 2;
             }
         }
+    }
+
+    /// The spectrogram alone, without axes: a pixel for each column and band.
+    pub fn scene(&self, duration_s: f64) -> Scene {
+        let grid = self.grid(duration_s);
+        let mut scene = Scene::of_size(grid.columns as f64, MEL_BANDS as f64);
+        let place = Rectangle { x: 0.0, y: 0.0, width: scene.width, height: scene.height };
+        scene.shapes.push(Shape::Image(place, grid));
+        scene
     }
 
     /// The first `duration_s` seconds, dB below their loudest; black where there are none.

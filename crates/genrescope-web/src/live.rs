@@ -1,0 +1,252 @@
+//! `/api/v1/live`: a microphone, chunk by chunk. Its samples go the way of a WAV file that is read from a pipe, so that
+//! full patches have the numbers of `genrescope classify`; a guess at the last seconds comes sooner.
+
+use std::collections::HashMap;
+use std::io::{Cursor, Read};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+use axum::body::Bytes;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{FromRequest, Path, Query, Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use genrescope::audio::{AudioStream, SAMPLE_RATES_HZ};
+use genrescope::predict::{Decoding, Segment};
+use genrescope::report::json;
+use serde::Deserialize;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use crate::documents::Documents;
+use crate::hearing::{Heard, Hearing, Purpose};
+use crate::limits::{LIVE_CHUNKS, LIVE_PAUSE, MAX_LIVE, UPLOAD_PAUSE};
+use crate::recordings::{named, wishes};
+use crate::refusal::{Refusal, failed, json_response};
+use crate::{App, Judge, Token};
+
+/// What stands in records and messages.
+const NAME: &str = "microphone";
+/// Bytes of a sample: 32-bit floats, little-endian.
+const SAMPLE_BYTES: usize = 4;
+/// New audio between two guesses, seconds.
+const GUESS_S: f64 = 0.5;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Opening {
+    rate_hz: u32,
+    model: Option<String>,
+}
+
+/// The microphones that are open, by their names.
+#[derive(Default)]
+pub(crate) struct Microphones(Mutex<HashMap<String, Shared>>);
+
+/// One that is open; none once it is closed.
+type Shared = Arc<Mutex<Option<Microphone>>>;
+
+struct Microphone {
+    judge: Arc<Judge>,
+    rate_hz: u32,
+    feed: SyncSender<Bytes>,
+    listener: JoinHandle<genrescope::Result<Heard>>,
+    judged: Arc<Mutex<Vec<Segment>>>,
+    /// The last seconds, as many as a patch has.
+    tail: Vec<u8>,
+    heard_samples: usize,
+    guessed_at_s: f64,
+    used: Instant,
+}
+
+/// Nothing is left half done when a thread panics that holds one of these.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// `POST /api/v1/live?rate_hz=N`: opens a microphone.
+pub(crate) async fn open(
+    State(app): State<Arc<App>>,
+    query: Result<Query<Opening>, QueryRejection>,
+) -> Result<Response, Refusal> {
+    let Opening { rate_hz, model } = wishes(query)?;
+    if !SAMPLE_RATES_HZ.contains(&rate_hz) {
+        return Err(Refusal::bad_request(format!("rate_hz={rate_hz}; choose from {SAMPLE_RATES_HZ:?} Hz")));
+    }
+    let judge = app.judge(model.as_deref())?;
+    let name = Token::random().map_err(|_| Refusal::internal())?.digits().to_owned();
+    {
+        let mut open = locked(&app.microphones.0);
+        if open.len() >= MAX_LIVE {
+            return Err(Refusal::busy("too many microphones at once; close one"));
+        }
+        open.insert(name.clone(), Arc::new(Mutex::new(Some(Microphone::open(judge, rate_hz)))));
+    }
+    tokio::spawn(forget_when_idle(Arc::clone(&app), name.clone()));
+    let body = serde_json::json!({"id": name, "chunk_bytes": crate::limits::LIVE_CHUNK_BYTES});
+    Ok(json_response(StatusCode::CREATED, body.to_string()))
+}
+
+/// Closes a microphone whose page has gone.
+async fn forget_when_idle(app: Arc<App>, name: String) {
+    loop {
+        tokio::time::sleep(LIVE_PAUSE).await;
+        let mut open = locked(&app.microphones.0);
+        let Some(microphone) = open.get(&name) else { return };
+        let unused = |microphone: &Microphone| microphone.used.elapsed() >= LIVE_PAUSE;
+        let idle = microphone.try_lock().is_ok_and(|microphone| microphone.as_ref().is_none_or(unused));
+        if idle {
+            open.remove(&name);
+            return;
+        }
+    }
+}
+
+/// `POST /api/v1/live/{id}`: takes the next samples, gives what is new.
+pub(crate) async fn listen(
+    State(app): State<Arc<App>>,
+    name: Result<Path<String>, PathRejection>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let name = named(name)?;
+    let chunk = timeout(UPLOAD_PAUSE, Bytes::from_request(request, &())).await;
+    let chunk = chunk.map_err(|_| Refusal::too_slow("the chunk has stopped; send the next"))?;
+    let chunk = chunk.map_err(|e| match e.status() {
+        status @ StatusCode::PAYLOAD_TOO_LARGE => {
+            Refusal::new(status, "limit_exceeded", "too much at once; send smaller chunks")
+        }
+        _ => Refusal::bad_request(e.body_text()),
+    })?;
+    if chunk.len() % SAMPLE_BYTES != 0 {
+        return Err(Refusal::bad_request("samples are 32-bit floats, little-endian; send whole ones"));
+    }
+    let microphone = locked(&app.microphones.0).get(&name).cloned().ok_or_else(unknown)?;
+    let heard = spawn_blocking(move || locked(&microphone).as_mut().ok_or_else(unknown)?.hear(chunk));
+    let body = heard.await.map_err(|_| Refusal::internal())??;
+    Ok(json_response(StatusCode::OK, body))
+}
+
+/// `DELETE /api/v1/live/{id}`: closes the microphone, gives the whole.
+pub(crate) async fn close(
+    State(app): State<Arc<App>>,
+    name: Result<Path<String>, PathRejection>,
+) -> Result<Response, Refusal> {
+    let microphone = locked(&app.microphones.0).remove(&named(name)?).ok_or_else(unknown)?;
+    let closed = spawn_blocking(move || {
+        let microphone = locked(&microphone).take();
+        microphone.map(Microphone::close)
+    });
+    let outcome = closed.await.map_err(|_| Refusal::internal())?.ok_or_else(unknown)?;
+    let (status, body) = outcome.unwrap_or_else(|response| app.hidden(response));
+    Ok(json_response(status, body))
+}
+
+fn unknown() -> Refusal {
+    Refusal::not_found("no such microphone is open; open one by POST /api/v1/live")
+}
+
+impl Microphone {
+    fn open(judge: Arc<Judge>, rate_hz: u32) -> Self {
+        let (feed, chunks) = sync_channel(LIVE_CHUNKS);
+        let judged = Arc::new(Mutex::new(Vec::new()));
+        let listener = {
+            let (judge, judged) = (Arc::clone(&judge), Arc::clone(&judged));
+            thread::spawn(move || {
+                let wav =
+                    wav_header(rate_hz).chain(Chunks { chunks: Mutex::new(chunks), rest: Bytes::new() });
+                let mut keep = |patch: &Segment| locked(&judged).push(patch.clone());
+                hear(&judge, Purpose::Picture, Box::new(wav), &mut keep)
+            })
+        };
+        let (tail, used) = (Vec::new(), Instant::now());
+        Self { judge, rate_hz, feed, listener, judged, tail, heard_samples: 0, guessed_at_s: 0.0, used }
+    }
+
+    /// Takes a chunk; gives the patches that were judged since the last one, and a guess at the last seconds.
+    fn hear(&mut self, chunk: Bytes) -> Result<String, Refusal> {
+        self.used = Instant::now();
+        self.heard_samples += chunk.len() / SAMPLE_BYTES;
+        self.keep_tail(&chunk);
+        if !chunk.is_empty() && self.feed.send(chunk).is_err() {
+            return Err(Refusal::bad_request("the recording has ended; close it and open another"));
+        }
+        let heard_s = self.heard_samples as f64 / f64::from(self.rate_hz);
+        let guess = if heard_s - self.guessed_at_s >= GUESS_S { self.guess(heard_s) } else { None };
+        let patches = std::mem::take(&mut *locked(&self.judged));
+        let guess = guess.map_or("null".into(), |guess| json::segments(&[guess]));
+        Ok(format!(
+            "{{\"heard_s\":{heard_s:.3},\"patches\":{},\"provisional\":{guess}}}",
+            json::segments(&patches)
+        ))
+    }
+
+    fn keep_tail(&mut self, chunk: &[u8]) {
+        let samples = (self.judge.model.header.patch_s() * f64::from(self.rate_hz)).ceil() as usize;
+        self.tail.extend_from_slice(chunk);
+        let surplus = self.tail.len().saturating_sub(samples * SAMPLE_BYTES);
+        self.tail.drain(..surplus);
+    }
+
+    /// What the last seconds sound like.
+    fn guess(&mut self, heard_s: f64) -> Option<Segment> {
+        self.guessed_at_s = heard_s;
+        let wav = wav_header(self.rate_hz).chain(Cursor::new(self.tail.clone()));
+        let heard = hear(&self.judge, Purpose::Answer, Box::new(wav), &mut |_| ()).ok()?;
+        let start_s = heard_s - self.tail.len() as f64 / SAMPLE_BYTES as f64 / f64::from(self.rate_hz);
+        let prediction = heard.prediction;
+        let (genre, scores, reason) = (prediction.genre, prediction.scores, prediction.reason);
+        Some(Segment { start_s, end_s: heard_s, genre, scores, reason })
+    }
+
+    fn close(self) -> Result<(StatusCode, String), (StatusCode, String)> {
+        let Self { feed, listener, judge, .. } = self;
+        drop(feed);
+        let heard = listener.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let heard = heard.map_err(|error| failed(NAME, error, &judge.label))?;
+        Ok((StatusCode::OK, Documents::new(NAME, heard, &judge.label).whole()))
+    }
+}
+
+fn hear(
+    judge: &Judge,
+    purpose: Purpose,
+    wav: Box<dyn Read + Send + Sync>,
+    judged: &mut dyn FnMut(&Segment),
+) -> genrescope::Result<Heard> {
+    let model = &judge.model;
+    let hearing = Hearing { model, purpose, decoding: Decoding::Live, until: None, wanted: &|| true };
+    let rate_hz = model.header.front_end.sample_rate_hz;
+    hearing.hear(NAME, || AudioStream::from_reader(wav, NAME, rate_hz), judged)
+}
+
+/// The chunks of a microphone as one reader; it ends when the microphone is closed or forgotten.
+struct Chunks {
+    chunks: Mutex<Receiver<Bytes>>,
+    rest: Bytes,
+}
+
+impl Read for Chunks {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        while self.rest.is_empty() {
+            let next = locked(&self.chunks).recv();
+            match next {
+                Ok(chunk) => self.rest = chunk,
+                Err(_) => return Ok(0),
+            }
+        }
+        let count = buffer.len().min(self.rest.len());
+        buffer[..count].copy_from_slice(&self.rest.split_to(count));
+        Ok(count)
+    }
+}
+
+/// A header of 32-bit floats, mono, of a length that is not known yet.
+fn wav_header(rate_hz: u32) -> Cursor<Vec<u8>> {
+    let mut header = b"RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0\x03\0\x01\0".to_vec();
+    header.extend(rate_hz.to_le_bytes());
+    header.extend((rate_hz * SAMPLE_BYTES as u32).to_le_bytes());
+    header.extend(b"\x04\0\x20\0data\xff\xff\xff\xff");
+    Cursor::new(header)
+}
