@@ -1,4 +1,4 @@
-//! `/api/v1/live`: a microphone, chunk by chunk. Its samples go the way of a WAV file that is read from a pipe, so that
+//! `/api/v1/live`: a microphone, chunk by chunk. Its samples go the way of a recording that is read from a pipe, so that
 //! full patches have the numbers of `genrescope classify`; a guess at the last seconds comes sooner.
 
 use std::collections::HashMap;
@@ -13,7 +13,7 @@ use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{FromRequest, Path, Query, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use genrescope::audio::{AudioStream, SAMPLE_RATES_HZ};
+use genrescope::audio::{RawAudio, SAMPLE_RATES_HZ, SampleFormat};
 use genrescope::predict::{Decoding, Segment};
 use genrescope::report::json;
 use serde::Deserialize;
@@ -154,10 +154,9 @@ impl Microphone {
         let listener = {
             let (judge, judged) = (Arc::clone(&judge), Arc::clone(&judged));
             thread::spawn(move || {
-                let wav =
-                    wav_header(rate_hz).chain(Chunks { chunks: Mutex::new(chunks), rest: Bytes::new() });
+                let chunks = Chunks { chunks: Mutex::new(chunks), rest: Bytes::new() };
                 let mut keep = |patch: &Segment| locked(&judged).push(patch.clone());
-                hear(&judge, Purpose::Picture, Box::new(wav), &mut keep)
+                hear(&judge, Purpose::Picture, (rate_hz, chunks), &mut keep)
             })
         };
         let (tail, used) = (Vec::new(), Instant::now());
@@ -192,8 +191,8 @@ impl Microphone {
     /// What the last seconds sound like.
     fn guess(&mut self, heard_s: f64) -> Option<Segment> {
         self.guessed_at_s = heard_s;
-        let wav = wav_header(self.rate_hz).chain(Cursor::new(self.tail.clone()));
-        let heard = hear(&self.judge, Purpose::Answer, Box::new(wav), &mut |_| ()).ok()?;
+        let tail = (self.rate_hz, Cursor::new(self.tail.clone()));
+        let heard = hear(&self.judge, Purpose::Answer, tail, &mut |_| ()).ok()?;
         let start_s = heard_s - self.tail.len() as f64 / SAMPLE_BYTES as f64 / f64::from(self.rate_hz);
         let prediction = heard.prediction;
         let (genre, scores, reason) = (prediction.genre, prediction.scores, prediction.reason);
@@ -212,13 +211,13 @@ impl Microphone {
 fn hear(
     judge: &Judge,
     purpose: Purpose,
-    wav: Box<dyn Read + Send + Sync>,
+    (rate_hz, samples): (u32, impl Read + Send + Sync + 'static),
     judged: &mut dyn FnMut(&Segment),
 ) -> genrescope::Result<Heard> {
     let model = &judge.model;
     let hearing = Hearing { model, purpose, decoding: Decoding::Live, until: None, wanted: &|| true };
-    let rate_hz = model.header.front_end.sample_rate_hz;
-    hearing.hear(NAME, || AudioStream::from_reader(wav, NAME, rate_hz), judged)
+    let raw = RawAudio { format: SampleFormat::F32, rate_hz, channels: 1 };
+    hearing.hear(NAME, || raw.stream(samples, NAME, model.header.front_end.sample_rate_hz), judged)
 }
 
 /// The chunks of a microphone as one reader; it ends when the microphone is closed or forgotten.
@@ -240,13 +239,4 @@ impl Read for Chunks {
         buffer[..count].copy_from_slice(&self.rest.split_to(count));
         Ok(count)
     }
-}
-
-/// A header of 32-bit floats, mono, of a length that is not known yet.
-fn wav_header(rate_hz: u32) -> Cursor<Vec<u8>> {
-    let mut header = b"RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0\x03\0\x01\0".to_vec();
-    header.extend(rate_hz.to_le_bytes());
-    header.extend((rate_hz * SAMPLE_BYTES as u32).to_le_bytes());
-    header.extend(b"\x04\0\x20\0data\xff\xff\xff\xff");
-    Cursor::new(header)
 }
