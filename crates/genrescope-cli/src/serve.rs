@@ -1,5 +1,6 @@
 //! `genrescope serve`: the page and the HTTP API.
 
+use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, ToSocketAddrs};
 use std::path::PathBuf;
 
@@ -10,7 +11,6 @@ use genrescope_web::{Access, Settings, Token, app, serve};
 
 use crate::exit::Ending;
 use crate::models;
-use crate::output::print;
 use crate::talk::Talk;
 
 const EXAMPLES: &str = "\
@@ -66,9 +66,12 @@ pub(crate) fn run(arguments: &Arguments, talk: &Talk) -> Result<Ending> {
         log: Box::new(move |message| log.error(message)),
     };
     let app = app(settings).context("no folder for uploads can be made in the temporary folder")?;
-    print(&format!("{url}\n"))?;
-    talk.detail(&format!("{threads} threads; Ctrl-C ends"));
-    serve(listener, app).context("cannot serve")?;
+    let ready = || {
+        talk.detail(&format!("{threads} threads; Ctrl-C ends"));
+        let mut stdout = io::stdout();
+        writeln!(stdout, "{url}").and_then(|()| stdout.flush())
+    };
+    serve(listener, app, ready).context("cannot serve")?;
     Ok(Ending::Interrupted)
 }
 

@@ -30,38 +30,44 @@ const BREATH: Duration = Duration::from_millis(50);
 /// How long uploads that are read get to notice that the server ends.
 const GOODBYE: Duration = Duration::from_millis(500);
 
-/// Serves until Ctrl-C or a request to terminate.
+/// Serves until Ctrl-C or a request to terminate; `ready` is called once either is listened for.
 ///
 /// # Errors
-/// Where the operating system refuses threads, the listener, or to say when to end.
-pub fn serve(listener: TcpListener, app: Router) -> io::Result<()> {
+/// Where the operating system refuses threads, the listener, or to say when to end; that of `ready`.
+pub fn serve(listener: TcpListener, app: Router, ready: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(NETWORK_THREADS).enable_all().build()?;
     listener.set_nonblocking(true)?;
     let outcome = runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
+        let asked_to_end = asked_to_end()?;
+        ready()?;
         tokio::select! {
-            () = accept(&listener, app) => Ok(()),
-            asked = asked_to_end() => asked,
+            () = accept(&listener, app) => (),
+            () = asked_to_end => (),
         }
+        Ok(())
     });
     runtime.shutdown_timeout(GOODBYE);
     outcome
 }
 
+/// Listens from the call on, not from the first wait.
 #[cfg(unix)]
-async fn asked_to_end() -> io::Result<()> {
+fn asked_to_end() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted,
-        _ = terminate.recv() => Ok(()),
-    }
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => (),
+            _ = terminate.recv() => (),
+        }
+    })
 }
 
 #[cfg(not(unix))]
-async fn asked_to_end() -> io::Result<()> {
-    tokio::signal::ctrl_c().await
+fn asked_to_end() -> io::Result<impl Future<Output = ()>> {
+    Ok(async { drop(tokio::signal::ctrl_c().await) })
 }
 
 async fn accept(listener: &tokio::net::TcpListener, app: Router) {

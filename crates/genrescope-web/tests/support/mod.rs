@@ -108,6 +108,7 @@ fn header(name: &str, network: &str, front_end: FrontEnd) -> Header {
         name: name.into(),
         network: network.into(),
         patch_frames: 40,
+        choices: Default::default(),
         time_resample: None,
         any_length: true,
         front_end,
