@@ -57,7 +57,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "HZ", requires = "raw_format", value_parser = clap::value_parser!(u32).range(1_000..=384_000))]
     rate: Option<u32>,
     /// Channels of raw sound
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "raw_format", value_parser = clap::value_parser!(u16).range(1..=64))]
     channels: u16,
     /// Judge by this model instead of the one inside: a name or a file
     #[arg(long, value_name = "NAME|FILE")]

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use genrescope::Error;
-use genrescope::audio::{AudioStream, RawAudio};
+use genrescope::audio::{AudioStream, RawAudio, contained};
 
 /// Blocks that may wait for the network: less than a second.
 const BLOCKS_AHEAD: usize = 8;
@@ -57,7 +57,7 @@ pub(super) fn start(origin: Origin, sample_rate_hz: u32) -> Receiver<Event> {
         let played = match origin {
             Origin::File(path, pace) => {
                 player.pace = pace;
-                AudioStream::open(&path, sample_rate_hz).and_then(|stream| player.play(stream.live()))
+                player.play(&path.to_string_lossy(), || AudioStream::open(&path, sample_rate_hz))
             }
             Origin::Stdin(raw) => player.play_on(Box::new(io::stdin()), raw, "-"),
             #[cfg(feature = "mic")]
@@ -89,8 +89,16 @@ impl Player {
         self.samples as f64 / f64::from(self.sample_rate_hz)
     }
 
-    /// Plays one stream to its end.
-    fn play(&mut self, mut stream: AudioStream) -> genrescope::Result<()> {
+    /// Plays one stream to its end; a decoder that fails is an error too.
+    fn play(
+        &mut self,
+        name: &str,
+        open: impl FnOnce() -> genrescope::Result<AudioStream>,
+    ) -> genrescope::Result<()> {
+        contained(name, || self.play_stream(open()?.live()))
+    }
+
+    fn play_stream(&mut self, mut stream: AudioStream) -> genrescope::Result<()> {
         let began_s = self.played_s();
         let mut warned = 0;
         while let Some(block) = stream.next_block()? {
@@ -128,14 +136,15 @@ impl Player {
         let bytes = Bytes::new(reader);
         loop {
             let before = bytes.count();
-            let opened = match raw {
-                Some(raw) => raw.stream(bytes.clone(), name, self.sample_rate_hz),
-                None => AudioStream::from_reader(Box::new(bytes.clone()), name, self.sample_rate_hz),
-            };
-            let played = opened.and_then(|stream| self.play(stream.live()));
+            let (reader, rate_hz) = (bytes.clone(), self.sample_rate_hz);
+            let played = self.play(name, || match raw {
+                Some(raw) => raw.stream(reader, name, rate_hz),
+                None => AudioStream::from_reader(Box::new(reader), name, rate_hz),
+            });
+            let stuck = bytes.count() == before;
             match played {
-                Err(error) if bytes.ended() && self.samples == 0 => return Err(error),
-                _ if bytes.ended() || bytes.count() == before => return Ok(()),
+                Err(error) if stuck || (bytes.ended() && self.samples == 0) => return Err(error),
+                _ if stuck || bytes.ended() => return Ok(()),
                 Err(error) => {
                     if !self.tell(Event::Warning(format!("{error}; going on with what follows"))) {
                         return Ok(());

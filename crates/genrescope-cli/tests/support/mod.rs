@@ -4,9 +4,12 @@
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
-use genrescope::features::FrontEnd;
-use genrescope::model::{FORMAT_VERSION, Header, Model, Normalisation, TrainedOn};
+use genrescope::model::{Header, Model};
 use tempfile::TempDir;
+
+#[path = "../../../genrescope/tests/support/mod.rs"]
+mod library;
+use library::small_header;
 
 /// A folder with `model.safetensors`: an untrained network, small and always the same.
 pub struct Stage {
@@ -52,24 +55,7 @@ impl Stage {
 }
 
 pub fn model(network: &str) -> Model {
-    let header = Header {
-        format_version: FORMAT_VERSION,
-        name: "small".into(),
-        network: network.into(),
-        patch_frames: 40,
-        time_resample: None,
-        choices: Default::default(),
-        any_length: network != "v-kernel",
-        front_end: FrontEnd { mel_bands: 32, ..FrontEnd::gtzan_mel() },
-        genres: ["jazz", "pop", "rock"].map(String::from).to_vec(),
-        normalisation: Normalisation { mean: vec![-30.0], deviation: vec![15.0] },
-        features: None,
-        trained_on: TrainedOn { data: "nothing".into(), ..TrainedOn::default() },
-        results: vec![],
-        licence: "MIT OR Apache-2.0".into(),
-        commit: "none".into(),
-    };
-    Model::untrained(header, 3).unwrap()
+    Model::untrained(Header { name: "small".into(), ..small_header(network) }, 3).unwrap()
 }
 
 /// A chirp under noise, 22,050 Hz.

@@ -5,11 +5,15 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response, StatusCode};
 use genrescope::features::{FeatureSet, FrontEnd, Padding, PatchFeatures};
-use genrescope::model::{FORMAT_VERSION, FeatureInput, Header, Model, Normalisation, TrainedOn};
+use genrescope::model::{FeatureInput, Header, Model, Normalisation};
 use genrescope_web::{Access, Settings, app};
 use serde_json::Value;
 use tempfile::TempDir;
 use tower::ServiceExt;
+
+#[path = "../../../genrescope/tests/support/mod.rs"]
+mod library;
+use library::small_header;
 
 pub const HOST: &str = "127.0.0.1:7373";
 pub const BOUNDARY: &str = "----between";
@@ -87,8 +91,7 @@ pub fn with_form(mut request: Request<Body>) -> Request<Body> {
 
 /// An untrained network, always the same.
 pub fn model(network: &str) -> Model {
-    let front_end = FrontEnd { mel_bands: 32, ..FrontEnd::gtzan_mel() };
-    Model::untrained(header("small", network, front_end), 3).unwrap()
+    Model::untrained(Header { name: "small".into(), ..small_header(network) }, 3).unwrap()
 }
 
 /// One that reads the 55 features of GTZAN's table beside the spectrogram.
@@ -98,28 +101,8 @@ pub fn of_features() -> Model {
     let columns = extraction.columns();
     let normalisation = Normalisation { mean: vec![0.0], deviation: vec![1000.0] };
     let features = Some(FeatureInput { extraction, columns, normalisation });
-    let header = Header { patch_frames: 130, features, ..header("features", "mlfi-benchmark", front_end) };
-    Model::untrained(Header { any_length: false, ..header }, 3).unwrap()
-}
-
-fn header(name: &str, network: &str, front_end: FrontEnd) -> Header {
-    Header {
-        format_version: FORMAT_VERSION,
-        name: name.into(),
-        network: network.into(),
-        patch_frames: 40,
-        choices: Default::default(),
-        time_resample: None,
-        any_length: true,
-        front_end,
-        genres: ["jazz", "pop", "rock"].map(String::from).to_vec(),
-        normalisation: Normalisation { mean: vec![-30.0], deviation: vec![15.0] },
-        features: None,
-        trained_on: TrainedOn { data: "nothing".into(), ..TrainedOn::default() },
-        results: vec![],
-        licence: "MIT OR Apache-2.0".into(),
-        commit: "none".into(),
-    }
+    let (name, small) = ("features".into(), small_header("mlfi-benchmark"));
+    Model::untrained(Header { name, patch_frames: 130, front_end, features, ..small }, 3).unwrap()
 }
 
 /// A chirp under noise.

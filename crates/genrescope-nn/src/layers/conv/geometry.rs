@@ -88,9 +88,9 @@ impl Geometry {
         above.fill(0.0);
         below.fill(0.0);
         if beside > 0 {
-            for row in inside.chunks_exact_mut(row) {
-                row[..beside].fill(0.0);
-                row.rchunks_exact_mut(beside).take(1).for_each(|right| right.fill(0.0));
+            for image_row in inside.chunks_exact_mut(row) {
+                image_row[..beside].fill(0.0);
+                image_row[row - beside..].fill(0.0);
             }
         }
         image
