@@ -42,6 +42,19 @@ pub(crate) fn for_groups(samples: usize, output: &mut [f32], body: impl Fn(Range
     groups(samples).zip(parts).for_each(|(range, part)| body(range, part));
 }
 
+/// [`for_groups`] with the group's samples of several outputs.
+pub(crate) fn for_groups_of_all(
+    samples: usize,
+    outputs: Vec<&mut [f32]>,
+    body: impl Fn(Range<usize>, &mut [&mut [f32]]) + Sync,
+) {
+    let mut grouped: Vec<Vec<&mut [f32]>> = (0..GROUPS.min(samples)).map(|_| vec![]).collect();
+    for output in outputs {
+        grouped.iter_mut().zip(parts(output, samples)).for_each(|(group, part)| group.push(part));
+    }
+    groups(samples).zip(grouped).for_each(|(range, mut parts)| body(range, &mut parts));
+}
+
 /// Calls `body(sample, part)` for each sample, `part` being the sample of `output`.
 pub(crate) fn for_samples(samples: usize, output: &mut [f32], body: impl Fn(usize, &mut [f32]) + Sync) {
     let width = output.len() / samples.max(1);

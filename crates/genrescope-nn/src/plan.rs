@@ -36,6 +36,11 @@ impl Task {
         }
     }
 
+    /// Whether backward takes along what the gradient of its output lacks.
+    pub(crate) fn pays(&self, first: &Node) -> bool {
+        self.block.is_none() && first.layer.op().is_some_and(|op| op.pays())
+    }
+
     /// Whether another layer than a convolution takes a ReLU along.
     pub(crate) fn relu(&self) -> bool {
         self.block.is_none() && self.nodes.len() > 1

@@ -2,7 +2,7 @@
 
 use crate::graph::{Node, Shape, ShapeError, size};
 use crate::kernels::Write;
-use crate::layers::{Backward, Layer, Memo, Mode, Op, Pass, Value};
+use crate::layers::{Backward, Layer, Memo, Mode, Op, Owed, Pass, Value};
 use crate::network::Network;
 use crate::plan::Task;
 
@@ -15,6 +15,8 @@ pub struct Session {
     values: Vec<Vec<f32>>,
     memos: Vec<Memo>,
     d_values: Vec<Option<Vec<f32>>>,
+    /// What those gradients still lack.
+    owed: Vec<Option<Owed>>,
     d_parameters: Vec<Vec<f32>>,
     free: Vec<Vec<f32>>,
 }
@@ -61,6 +63,7 @@ impl Session {
             gradient.resize(parameter.data.len(), 0.0);
         }
         self.d_values = vec![None; self.values.len()];
+        self.owed = (0..self.values.len()).map(|_| None).collect();
         let mut last = self.take(d_output.len());
         last.copy_from_slice(d_output);
         *self.d_values.last_mut().expect("a graph has an output") = Some(last);
@@ -122,7 +125,14 @@ impl Session {
     fn run_back(&mut self, network: &Network, task: &Task, given: &[&[f32]]) {
         let nodes = network.graph().nodes();
         let node = &nodes[task.node()];
-        let Some(d_output) = self.d_values[task.value()].take() else { return };
+        let Some(mut d_output) = self.d_values[task.value()].take() else { return };
+        let mut owed = self.owed[task.value()].take();
+        let pass = self.pass(network, task);
+        if !task.pays(node)
+            && let Some(owed) = owed.take()
+        {
+            owed.pay_all(pass.path, pass.samples, &self.values[task.value()], &mut d_output);
+        }
         let sum = if task.adds_gradient(node) { self.d_values[node.inputs[0].0].take() } else { None };
         let write = if sum.is_some() { Write::Add } else { Write::Replace };
         let mut d_inputs = match sum {
@@ -132,6 +142,7 @@ impl Session {
         let places = parameters(network, task);
         let mut d_weights: Vec<Vec<f32>> =
             places.iter().map(|place| std::mem::take(&mut self.d_parameters[*place])).collect();
+        let mut owes = self.owed[node.inputs[0].0].take();
         let inputs: Vec<Value> = node.inputs.iter().map(|id| self.value(network, id.0, given)).collect();
         let gradients = Backward {
             inputs: &inputs,
@@ -139,15 +150,17 @@ impl Session {
             weights: &weights(network, task),
             memo: &self.memos[task.node()],
             d_output: &d_output,
+            owed: owed.as_ref(),
             d_inputs: &mut d_inputs,
             write,
+            owes: &mut owes,
             d_weights: &mut d_weights,
         };
-        let pass = self.pass(network, task);
         match &task.block {
             Some(block) => block.backward(&pass, gradients),
             None => op(&node.layer).backward(&pass, gradients),
         }
+        self.owed[node.inputs[0].0] = owes;
         for (place, gradient) in places.into_iter().zip(d_weights) {
             self.d_parameters[place] = gradient;
         }

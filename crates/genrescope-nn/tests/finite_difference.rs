@@ -57,6 +57,19 @@ fn cases() -> Vec<Case> {
         chain("global maximum over time", [4, 3, 3], vec![global(PoolKind::Max, Axis::Time)]),
         chain("global mean over bands", [4, 3, 3], vec![global(PoolKind::Average, Axis::Bands)]),
         chain("dropout", [3, 3, 4], vec![Dropout { rate: 0.4 }.into()]),
+        chain(
+            "batch norm behind means",
+            [4, 4, 3],
+            vec![Pool::new(PoolKind::Average, [2, 2]).into(), BatchNorm::default().into()],
+        ),
+        chain(
+            "batch norm behind sliding maxima",
+            [4, 3, 2],
+            vec![
+                Pool { stride: [1, 1], padding: [1, 1], ..Pool::new(PoolKind::Max, [3, 3]) }.into(),
+                BatchNorm::default().into(),
+            ],
+        ),
         chain("dense", [1, 2, 5], vec![Dense { units: 3 }.into()]),
         chain("LSTM, last state", [6, 1, 3], vec![lstm(Direction::Forward, Output::Last)]),
         chain("LSTM, all states", [6, 1, 3], vec![lstm(Direction::Forward, Output::Sequence)]),
@@ -100,6 +113,13 @@ fn nodes_that_several_layers_read() {
             let side = graph.add("side", conv.clone(), &[input]).unwrap();
             let all = graph.add("all", Concat { axis }, &[side, input, side]).unwrap();
             graph.add("sigmoid", Sigmoid, &[all]).unwrap();
+        });
+        check("batch norms behind concat", [4, 3, 2], |graph, input| {
+            let side = graph.add("side", conv.clone(), &[input]).unwrap();
+            let all = graph.add("all", Concat { axis }, &[side, input]).unwrap();
+            let norms = ["one", "two"].map(|name| graph.add(name, BatchNorm::default(), &[all]).unwrap());
+            let bent = graph.add("sigmoid", Sigmoid, &[norms[1]]).unwrap();
+            graph.add("sum", Add, &[norms[0], bent]).unwrap();
         });
     }
 }

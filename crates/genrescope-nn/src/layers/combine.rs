@@ -2,7 +2,7 @@
 
 use super::{Backward, Memo, Op, Pass, Value, single};
 use crate::graph::{Shape, size};
-use crate::parallel::for_samples;
+use crate::parallel::{for_groups_of_all, for_samples};
 
 /// An axis of a sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,21 +115,36 @@ impl Op for Concat {
         });
     }
 
+    fn pays(&self) -> bool {
+        self.axis == Axis::Channels
+    }
+
     fn backward(&self, pass: &Pass, gradients: Backward) {
-        let total: usize = gradients.inputs.iter().map(|input| self.run(input.shape)).sum();
-        let (mut offset, d_output) = (0, gradients.d_output);
-        for (input, d_input) in gradients.inputs.iter().zip(gradients.d_inputs) {
-            let run = self.run(input.shape);
-            if let Some(d_input) = d_input {
-                for_samples(pass.samples, d_input, |sample, d_input| {
-                    let rows = d_input.len() / run;
-                    for (row, target) in d_input.chunks_exact_mut(run).enumerate() {
-                        target.copy_from_slice(&d_output[(sample * rows + row) * total + offset..][..run]);
+        let Backward { inputs, output, d_output, owed, d_inputs, .. } = gradients;
+        let runs: Vec<usize> = inputs.iter().map(|input| self.run(input.shape)).collect();
+        let total: usize = runs.iter().sum();
+        let rows = d_output.len() / total / pass.samples;
+        let wanted = d_inputs.iter_mut().map(|d_input| d_input.as_deref_mut().unwrap_or_default()).collect();
+        for_groups_of_all(pass.samples, wanted, |samples, d_inputs| {
+            pass.path.vectorize(
+                #[inline(always)]
+                || {
+                    for row in 0..samples.len() * rows {
+                        let (mut offset, at) = (0, (samples.start * rows + row) * total);
+                        for (d_input, run) in d_inputs.iter_mut().zip(&runs) {
+                            let from = at + offset..at + offset + run;
+                            if let Some(target) = d_input.get_mut(row * run..(row + 1) * run) {
+                                target.copy_from_slice(&d_output[from.clone()]);
+                                if let Some(owed) = owed {
+                                    owed.pay(offset, &output.data[from], target);
+                                }
+                            }
+                            offset += run;
+                        }
                     }
-                });
-            }
-            offset += run;
-        }
+                },
+            );
+        });
     }
 }
 

@@ -1,6 +1,7 @@
 //! The closed set of layers. Each file holds the layers of one kind: their settings, shapes, forward and backward.
 
 mod activation;
+mod channels;
 mod combine;
 mod conv;
 mod dense;
@@ -10,6 +11,7 @@ mod pool;
 mod recurrent;
 
 pub use activation::{Dropout, L2Normalize, Relu, Sigmoid};
+pub(crate) use channels::Owed;
 pub use combine::{Add, Axis, Concat, Reshape};
 pub(crate) use conv::Block;
 pub use conv::{Conv2d, Initial};
@@ -101,11 +103,15 @@ pub(crate) struct Backward<'a> {
     pub(crate) weights: &'a [&'a [f32]],
     pub(crate) memo: &'a Memo,
     pub(crate) d_output: &'a [f32],
+    /// What `d_output` still lacks; never of layers that do not say [`Op::pays`].
+    pub(crate) owed: Option<&'a Owed>,
     /// One for each input; `None` where nobody needs it.
     pub(crate) d_inputs: &'a mut [Option<Vec<f32>>],
     /// Whether the gradient of the only input is added to what stands there; never of layers that do not say
     /// [`Op::adds_gradient`].
     pub(crate) write: Write,
+    /// What the gradient of the only input lacks.
+    pub(crate) owes: &'a mut Option<Owed>,
     pub(crate) d_weights: &'a mut [Vec<f32>],
 }
 
@@ -124,6 +130,11 @@ pub(crate) trait Op: Debug + Send + Sync {
 
     /// Whether backward can add the gradient of its only input to those that other readers gave.
     fn adds_gradient(&self) -> bool {
+        false
+    }
+
+    /// Whether backward takes along what the gradient of its output lacks.
+    fn pays(&self) -> bool {
         false
     }
 

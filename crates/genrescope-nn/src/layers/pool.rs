@@ -264,6 +264,10 @@ impl Op for Pool {
         true
     }
 
+    fn pays(&self) -> bool {
+        true
+    }
+
     fn forward(&self, pass: &Pass, inputs: &[Value], _: &[&[f32]], output: &mut [f32], _: &mut Memo) {
         let Value { shape, data } = inputs[0];
         let width = data.len() / pass.samples.max(1);
@@ -303,8 +307,13 @@ impl Op for Pool {
                 || {
                     for (t, (y, dy)) in y.chunks_exact(row).zip(dy.chunks_exact(row)).enumerate() {
                         left.copy_from_slice(dy);
+                        if let Some(owed) = gradients.owed {
+                            owed.pay(0, y, &mut left);
+                        }
                         match self.kind {
-                            PoolKind::Average => in_blocks!(shape[2], spread_block(self, t, shape, dy, dx)),
+                            PoolKind::Average => {
+                                in_blocks!(shape[2], spread_block(self, t, shape, &left, dx))
+                            }
                             PoolKind::Max if self.is_sliding_maximum() => {
                                 route_row(self, t, shape, [x, y], [&mut left, dx]);
                             }
@@ -328,6 +337,10 @@ impl Op for GlobalPool {
     }
 
     fn adds_gradient(&self) -> bool {
+        true
+    }
+
+    fn pays(&self) -> bool {
         true
     }
 

@@ -8,7 +8,7 @@ use super::scratch::sized;
 use super::winograd::{PRODUCTS, Winograd};
 use crate::graph::Shape;
 use crate::kernels::{Path, Product, Strides, Write, multiply};
-use crate::layers::norm::Channels;
+use crate::layers::channels::Channels;
 use std::borrow::Cow;
 use std::ops::Range;
 

@@ -7,9 +7,9 @@ use super::geometry::{Convolution, Image};
 use super::scratch::{Scratch, sized, with_scratch};
 use crate::blocks::{block, block_mut, in_blocks};
 use crate::kernels::{Path, Write};
-use crate::layers::norm::{Channels, GradientMeans};
+use crate::layers::channels::Channels;
 use crate::layers::{Backward, Memo, Pass};
-use crate::parallel::{for_samples, sum_groups, sum_groups_beside};
+use crate::parallel::{sum_groups, sum_groups_beside};
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -63,7 +63,7 @@ impl Source<'_> {
 
 impl Block {
     pub(crate) fn backward(&self, pass: &Pass, gradients: Backward) {
-        let Backward { inputs, weights, memo, d_output, d_inputs, write, d_weights, .. } = gradients;
+        let Backward { inputs, weights, memo, d_output, d_inputs, write, owes, d_weights, .. } = gradients;
         let count = 4 * usize::from(self.before.is_some());
         let (before, weights) = weights.split_at(count);
         let (d_before, d_weights) = d_weights.split_at_mut(count);
@@ -90,13 +90,11 @@ impl Block {
         let d_input = d_inputs[0].as_deref_mut();
         let mut sums = match &source.convolution.before {
             Some(before) => {
-                let mut sums = self.products_behind(&source, &transposed);
+                let d_input = d_input.unwrap_or_default();
+                let mut sums = self.products_behind(&source, &transposed, before, (d_input, write));
                 let of_before = sums.split_off(geometry.gradient_length() + channels);
                 before.write_parameter_gradients(&of_before, d_before);
-                if let Some(d_input) = d_input {
-                    let means = before.gradient_means(&of_before, input.len());
-                    self.write_before(&source, &transposed, &means, (d_input, write));
-                }
+                before.owe(&of_before, input.len(), owes);
                 sums
             }
             None => self.products(&source, &transposed, d_input),
@@ -156,55 +154,35 @@ impl Block {
 
     /// [`Block::products`] behind a batch norm, whose sums are added as well: the gradient of its output is made some rows
     /// at a time and not kept.
-    fn products_behind(&self, source: &Source, transposed: &Convolution) -> Vec<f32> {
-        let Source { pass, convolution, .. } = source;
-        let (geometry, path) = (&convolution.geometry, pass.path);
+    fn products_behind(
+        &self,
+        source: &Source,
+        transposed: &Convolution,
+        before: &Channels,
+        (d_input, write): (&mut [f32], Write),
+    ) -> Vec<f32> {
+        let (pass, geometry) = (source.pass, &source.convolution.geometry);
         let (width, place) = (geometry.padded_row(), (0, geometry.row()));
-        let length = geometry.gradient_length() + self.conv.channels;
-        sum_groups(pass.samples, length + 2 * geometry.input[2], |range, sums| {
+        let (length, size) = (geometry.gradient_length() + self.conv.channels, d_input.len() / pass.samples);
+        let all = length + 2 * geometry.input[2];
+        sum_groups_beside(pass.samples, all, d_input, |range, part, sums| {
             let (sums, of_before) = sums.split_at_mut(length);
             with_scratch(|image, scratch| {
-                for sample in range {
+                for (i, sample) in range.enumerate() {
                     let mut image = source.image(sample, image);
+                    let d_input = &mut part[i * size..(i + 1) * size];
                     for rows in geometry.blocks(1) {
                         self.write_rows(source, (sample, &rows), &mut image, scratch, place);
                         self.add_rows(source, &rows, &mut image, scratch, place, sums);
-                        let dy = behind(transposed, path, rows.len(), scratch);
-                        let x = &source.input(sample)[rows.start * width..rows.end * width];
-                        if let Some(before) = &convolution.before {
-                            before.add_sums(path, x, dy, of_before);
-                        }
+                        let dy = behind(transposed, pass.path, rows.len(), scratch);
+                        let span = rows.start * width..rows.end * width;
+                        let x = &source.input(sample)[span.clone()];
+                        let dx = d_input.get_mut(span).unwrap_or_default();
+                        before.back(pass.path, [x, dy], of_before, (dx, write));
                     }
                 }
             });
         })
-    }
-
-    /// The gradient of the input of the batch norm before the convolution, whose sums are complete.
-    fn write_before(
-        &self,
-        source: &Source,
-        transposed: &Convolution,
-        means: &GradientMeans,
-        (d_input, write): (&mut [f32], Write),
-    ) {
-        let Source { pass, convolution, .. } = source;
-        let (geometry, path) = (&convolution.geometry, pass.path);
-        let (width, place) = (geometry.padded_row(), (0, geometry.row()));
-        for_samples(pass.samples, d_input, |sample, dx| {
-            with_scratch(|image, scratch| {
-                let mut image = source.image(sample, image);
-                for rows in geometry.blocks(1) {
-                    self.write_rows(source, (sample, &rows), &mut image, scratch, place);
-                    let dy = behind(transposed, path, rows.len(), scratch);
-                    let span = rows.start * width..rows.end * width;
-                    let x = &source.input(sample)[span.clone()];
-                    if let Some(before) = &convolution.before {
-                        before.input_gradient(path, [x, dy], means, (&mut dx[span], write));
-                    }
-                }
-            });
-        });
     }
 
     /// Makes some rows of one sample's gradient of `z`, from number `start` of the scratch on, each `stride` numbers from
