@@ -122,7 +122,9 @@ impl Block {
     pub(crate) fn kernel(&self, input: Shape) -> String {
         let geometry = self.conv.geometry(input);
         match geometry.winograd() {
-            Some(winograd) => format!("fast over time: 6 products for {} rows", winograd.rows()),
+            Some(winograd) => {
+                format!("fast over time: {} products for {} rows", winograd.products(), winograd.rows())
+            }
             None if self.before.is_some() => "direct, its input normalised while it is read".into(),
             None if self.reads_z() && geometry.is_cheap() => "direct, computed again in backward".into(),
             None => "direct".into(),

@@ -5,7 +5,7 @@
 //! alone, its bands as channels.
 
 use super::scratch::sized;
-use super::winograd::{PRODUCTS, Winograd};
+use super::winograd::Winograd;
 use crate::graph::Shape;
 use crate::kernels::{Path, Product, Strides, Write, multiply};
 use crate::layers::channels::Channels;
@@ -52,7 +52,7 @@ impl Geometry {
 
     /// Numbers of a weight gradient in the making; see [`Geometry::add_weight_gradient`].
     pub(super) fn gradient_length(&self) -> usize {
-        let rows = if self.winograd().is_some() { PRODUCTS } else { self.kernel[0] };
+        let rows = self.winograd().map_or(self.kernel[0], Winograd::products);
         rows * self.depth() * self.output[2]
     }
 
@@ -148,10 +148,11 @@ impl Geometry {
         };
         let (groups, width) = (winograd.groups(rows), self.row());
         let product = Product { segments: groups, b_segment: width, ..product };
-        let (u, v) = sized(scratch, PRODUCTS * groups * (row + width)).split_at_mut(PRODUCTS * groups * row);
+        let all = winograd.products() * groups;
+        let (u, v) = sized(scratch, all * (row + width)).split_at_mut(all * row);
         for group in 0..groups {
             let first = group * winograd.rows();
-            Winograd::input(path, &padded[first * row..], row, &mut u[group * row..], groups * row);
+            winograd.input(path, &padded[first * row..], row, &mut u[group * row..], groups * row);
             let dy = &dy[first * stride..((rows - 1) * stride + width)];
             winograd.output_gradient(path, (dy, stride), width, (&mut v[group * width..], groups * width));
         }
@@ -248,13 +249,13 @@ impl<'a> Convolution<'a> {
             return self.product(path, geometry.kernel[0], padded, &self.weights, output);
         };
         let groups = winograd.groups(rows);
-        let (u, products) =
-            sized(scratch, PRODUCTS * groups * (row + width)).split_at_mut(PRODUCTS * groups * row);
+        let all = winograd.products() * groups;
+        let (u, products) = sized(scratch, all * (row + width)).split_at_mut(all * row);
         for group in 0..groups {
             let first = &padded[group * winograd.rows() * row..];
-            Winograd::input(path, first, row, &mut u[group * row..], groups * row);
+            winograd.input(path, first, row, &mut u[group * row..], groups * row);
         }
-        let weights = self.weights.chunks_exact(self.weights.len() / PRODUCTS);
+        let weights = self.weights.chunks_exact(self.weights.len() / winograd.products());
         let pairs = u.chunks_exact(groups * row).zip(products.chunks_exact_mut(groups * width));
         for ((u, products), weights) in pairs.zip(weights) {
             self.product(path, 1, u, weights, products);

@@ -1,34 +1,45 @@
-//! Fast convolution over time (Toom and Cook; Winograd 1980; Lavin and Gray 2016): six products of rows where a kernel
-//! of `taps` rows and `7 − taps` rows of output would take twice as many.
+//! Fast convolution over time (Toom and Cook; Winograd 1980; Lavin and Gray 2016): six or eight products of rows where a
+//! kernel of `taps` rows and `7 − taps` or `9 − taps` rows of output would take twice as many and more.
 //!
-//! With points 0, ±1, ±2, ∞: six rows of input `d` become `u = Bᵀ d`, the kernel's rows `g` become `w = G g`, and the
-//! rows of output are `Aᵀ (u · w)`. The same three matrices give the gradient of the kernel, `Gᵀ (u · A dy)`.
+//! With points 0, ±1, ±2, ±½, ∞: as many rows of input `d` as there are points become `u = Bᵀ d`, the kernel's rows `g`
+//! become `w = G g`, and the rows of output are `Aᵀ (u · w)`. The same three matrices give the gradient of the kernel,
+//! `Gᵀ (u · A dy)`.
 
 use crate::blocks::{block, block_mut, in_blocks};
 use crate::kernels::Path;
 use std::borrow::Cow;
 
-/// Products, and rows of input, of one group of output rows.
-pub(super) const PRODUCTS: usize = 6;
-const POINTS: [f32; 5] = [0.0, 1.0, -1.0, 2.0, -2.0];
-/// Products of the differences between a point and the others.
-const DIVISORS: [f32; 5] = [4.0, -6.0, -6.0, 24.0, 24.0];
+/// Points that stand beside 0 and ∞, each with its negative.
+const PAIRS: [f32; 3] = [1.0, 2.0, 0.5];
+/// The most products, and rows of input, of one group of output rows.
+const MOST: usize = 2 * PAIRS.len() + 2;
 
-/// The algorithm for kernels of `taps` rows.
+/// The algorithm for kernels of `taps` rows with the first `pairs` points.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Winograd {
     taps: usize,
+    pairs: usize,
 }
 
 impl Winograd {
-    /// `None` where it does not pay: kernels of one row or more than five, short sums, few rows of output.
+    /// With as many points as make the fewest products; `None` where they are no fewer than three quarters of the plain
+    /// ones: kernels of one row or more than five, short sums, few rows of output.
     pub(super) fn for_kernel(taps: usize, depth: usize, rows: usize) -> Option<Self> {
-        ((2..=5).contains(&taps) && depth >= 16 && rows + 1 >= 7 - taps).then_some(Self { taps })
+        let candidates = [2, 3].map(|pairs| Self { taps, pairs });
+        let products = |winograd: &Self| winograd.groups(rows) * winograd.products();
+        let pays = |winograd: &Self| 4 * products(winograd) <= 3 * taps * rows;
+        let possible = (2..=5).contains(&taps) && depth >= 16;
+        candidates.into_iter().filter(|_| possible).min_by_key(products).filter(pays)
+    }
+
+    /// Products, and rows of input, of one group of output rows.
+    pub(super) fn products(self) -> usize {
+        2 * self.pairs + 2
     }
 
     /// Output rows of a group.
     pub(super) fn rows(self) -> usize {
-        PRODUCTS + 1 - self.taps
+        self.products() + 1 - self.taps
     }
 
     /// Groups that cover `rows` rows of output.
@@ -36,18 +47,27 @@ impl Winograd {
         rows.div_ceil(self.rows())
     }
 
-    /// `G`: what tap `tap` counts in product `product`.
-    fn weight(self, product: usize, tap: usize) -> f32 {
-        match POINTS.get(product) {
-            Some(point) => point.powi(tap as i32) / DIVISORS[product],
-            None => f32::from(u8::from(tap + 1 == self.taps)),
+    /// The point of a product: 0, then each pair; `None` is ∞.
+    fn point(self, product: usize) -> Option<f32> {
+        match product.checked_sub(1) {
+            None => Some(0.0),
+            Some(i) if i < 2 * self.pairs => Some(if i % 2 == 0 { PAIRS[i / 2] } else { -PAIRS[i / 2] }),
+            Some(_) => None,
         }
     }
 
-    /// `[taps, …]` → `[6, …]`.
+    /// `G`: what tap `tap` counts in product `product`: the point's power over its differences from the others.
+    fn weight(self, product: usize, tap: usize) -> f32 {
+        let Some(point) = self.point(product) else { return f32::from(u8::from(tap + 1 == self.taps)) };
+        let others =
+            (0..self.products()).filter_map(|other| self.point(other)).filter(|other| *other != point);
+        point.powi(tap as i32) / others.map(|other| point - other).product::<f32>()
+    }
+
+    /// `[taps, …]` → `[products, …]`.
     pub(super) fn kernel(self, taps: &[f32]) -> Vec<f32> {
         let length = taps.len() / self.taps;
-        let mut products = vec![0.0; PRODUCTS * length];
+        let mut products = vec![0.0; self.products() * length];
         for (product, target) in products.chunks_exact_mut(length).enumerate() {
             for (tap, source) in taps.chunks_exact(length).enumerate() {
                 add_scaled(target, self.weight(product, tap), source);
@@ -56,9 +76,9 @@ impl Winograd {
         products
     }
 
-    /// `[6, …]` → gradient of the kernel `[taps, …]`.
+    /// `[products, …]` → gradient of the kernel `[taps, …]`.
     pub(super) fn kernel_gradient(self, products: &[f32]) -> Vec<f32> {
-        let length = products.len() / PRODUCTS;
+        let length = products.len() / self.products();
         let mut taps = vec![0.0; self.taps * length];
         for (tap, target) in taps.chunks_exact_mut(length).enumerate() {
             for (product, source) in products.chunks_exact(length).enumerate() {
@@ -68,21 +88,24 @@ impl Winograd {
         taps
     }
 
-    /// `Bᵀ`: `input` starts at the group's first row of `width` numbers (behind its end there are zeros) → six rows of `u`,
+    /// `Bᵀ`: `input` starts at the group's first row of `width` numbers (behind its end there are zeros) → the rows of `u`,
     /// each `stride` from the next.
-    pub(super) fn input(path: Path, input: &[f32], width: usize, u: &mut [f32], stride: usize) {
+    pub(super) fn input(self, path: Path, input: &[f32], width: usize, u: &mut [f32], stride: usize) {
         let mut input = Cow::Borrowed(input);
-        if input.len() < PRODUCTS * width {
-            input.to_mut().resize(PRODUCTS * width, 0.0);
+        if input.len() < self.products() * width {
+            input.to_mut().resize(self.products() * width, 0.0);
         }
         let (input, mut u) = (&*input, rows_mut(u, stride, width));
         path.vectorize(
             #[inline(always)]
-            || in_blocks!(width, input_block(input, width, &mut u)),
+            || match self.pairs {
+                2 => in_blocks!(width, input_block(2, input, width, &mut u)),
+                _ => in_blocks!(width, input_block(3, input, width, &mut u)),
+            },
         );
     }
 
-    /// `Aᵀ`: six rows of products, each `stride` from the next → the group's rows of output, as many as `output` holds.
+    /// `Aᵀ`: rows of products, each `stride` from the next → the group's rows of output, as many as `output` holds.
     pub(super) fn output(
         self,
         path: Path,
@@ -91,14 +114,18 @@ impl Winograd {
         width: usize,
         output: &mut [f32],
     ) {
-        let last = self.rows() - 1;
+        let (products, last) = ((products, stride), self.rows() - 1);
         path.vectorize(
             #[inline(always)]
-            || in_blocks!(width, output_block((products, stride), last, (&mut *output, width))),
+            || match self.pairs {
+                2 => in_blocks!(width, output_block(2, products, last, (&mut *output, width))),
+                _ => in_blocks!(width, output_block(3, products, last, (&mut *output, width))),
+            },
         );
     }
 
-    /// `A`: the rows of an output gradient, `source_stride` apart (the last group may have fewer of them) → six rows.
+    /// `A`: the rows of an output gradient, `source_stride` apart (the last group may have fewer of them) → a row for each
+    /// product.
     pub(super) fn output_gradient(
         self,
         path: Path,
@@ -106,102 +133,152 @@ impl Winograd {
         width: usize,
         (v, stride): (&mut [f32], usize),
     ) {
-        let zeros = [0.0; 0];
         let row = |i: usize| {
             let source = if i < self.rows() { dy.get(i * source_stride..) } else { None };
-            source.filter(|rest| rest.len() >= width).map_or(&zeros[..], |rest| &rest[..width])
+            source.filter(|rest| rest.len() >= width).map_or(&[][..], |rest| &rest[..width])
         };
-        let rows: [&[f32]; 5] = std::array::from_fn(row);
-        let mut v = rows_mut(v, stride, width);
+        let rows: [&[f32]; MOST - 1] = std::array::from_fn(row);
+        let (mut v, last) = (rows_mut(v, stride, width), self.rows() - 1);
         path.vectorize(
             #[inline(always)]
-            || in_blocks!(width, gradient_block(&rows, self.rows() - 1, &mut v)),
+            || match self.pairs {
+                2 => in_blocks!(width, gradient_block(2, &rows, last, &mut v)),
+                _ => in_blocks!(width, gradient_block(3, &rows, last, &mut v)),
+            },
         );
     }
 }
 
-#[inline(always)]
-fn input_block<const W: usize>(first: usize, input: &[f32], width: usize, u: &mut [&mut [f32]; PRODUCTS]) {
-    let d0 = block::<_, W>(input, first);
-    let d1 = block::<_, W>(input, width + first);
-    let d2 = block::<_, W>(input, 2 * width + first);
-    let d3 = block::<_, W>(input, 3 * width + first);
-    let d4 = block::<_, W>(input, 4 * width + first);
-    let d5 = block::<_, W>(input, 5 * width + first);
-    let mut values = [[0.0; W]; PRODUCTS];
-    for x in 0..W {
-        values[0][x] = 4.0 * d0[x] - 5.0 * d2[x] + d4[x];
-        values[1][x] = d4[x] - 4.0 * d2[x] + (d3[x] - 4.0 * d1[x]);
-        values[2][x] = d4[x] - 4.0 * d2[x] - (d3[x] - 4.0 * d1[x]);
-        values[3][x] = d4[x] - d2[x] + 2.0 * (d3[x] - d1[x]);
-        values[4][x] = d4[x] - d2[x] - 2.0 * (d3[x] - d1[x]);
-        values[5][x] = 4.0 * d1[x] - 5.0 * d3[x] + d5[x];
+/// Numbers that a polynomial in `x²` of up to three roots is made of, the constant first: `Π (x² − root²)`.
+const fn polynomial(pairs: usize, without: usize) -> [f32; PAIRS.len() + 1] {
+    let (mut numbers, mut pair) = ([1.0, 0.0, 0.0, 0.0], 0);
+    while pair < pairs {
+        if pair != without {
+            let (square, mut power) = (PAIRS[pair] * PAIRS[pair], PAIRS.len());
+            while power > 0 {
+                numbers[power] = numbers[power - 1] - square * numbers[power];
+                power -= 1;
+            }
+            numbers[0] *= -square;
+        }
+        pair += 1;
     }
-    for (u, value) in u.iter_mut().zip(values) {
+    numbers
+}
+
+/// Row `r` of `u` is `Σ Π (x − other points) [xⁱ] · d[i]`: of a pair the even powers and the odd ones, added and
+/// subtracted.
+#[inline(always)]
+fn input_block<const W: usize>(
+    first: usize,
+    pairs: usize,
+    input: &[f32],
+    width: usize,
+    u: &mut [&mut [f32]; MOST],
+) {
+    let mut d = [[0.0; W]; MOST];
+    for (row, d) in d.iter_mut().enumerate().take(2 * pairs + 2) {
+        *d = *block::<_, W>(input, row * width + first);
+    }
+    let mut values = [[0.0; W]; MOST];
+    let all = polynomial(pairs, pairs);
+    for x in 0..W {
+        for (power, number) in all.iter().enumerate().take(pairs + 1) {
+            values[0][x] += number * d[2 * power][x];
+            values[2 * pairs + 1][x] += number * d[2 * power + 1][x];
+        }
+    }
+    for (pair, point) in PAIRS.iter().enumerate().take(pairs) {
+        let others = polynomial(pairs, pair);
+        for x in 0..W {
+            let (mut even, mut odd) = (0.0, 0.0);
+            for (power, number) in others.iter().enumerate().take(pairs) {
+                even += number * d[2 * power + 2][x];
+                odd += point * number * d[2 * power + 1][x];
+            }
+            values[2 * pair + 1][x] = even + odd;
+            values[2 * pair + 2][x] = even - odd;
+        }
+    }
+    for (u, value) in u.iter_mut().zip(values).take(2 * pairs + 2) {
         *block_mut::<_, W>(u, first) = value;
     }
 }
 
+/// Row `r` of the output is `Σ pointʳ · product`.
 #[inline(always)]
 fn output_block<const W: usize>(
     first: usize,
+    pairs: usize,
     (products, stride): (&[f32], usize),
     last: usize,
     (output, width): (&mut [f32], usize),
 ) {
-    let m0 = block::<_, W>(products, first);
-    let m1 = block::<_, W>(products, stride + first);
-    let m2 = block::<_, W>(products, 2 * stride + first);
-    let m3 = block::<_, W>(products, 3 * stride + first);
-    let m4 = block::<_, W>(products, 4 * stride + first);
-    let m5 = block::<_, W>(products, 5 * stride + first);
-    let mut y = [[0.0; W]; 5];
-    for x in 0..W {
-        let (even, odd) = (m1[x] + m2[x], m1[x] - m2[x]);
-        let (even2, odd2) = (m3[x] + m4[x], m3[x] - m4[x]);
-        y[0][x] = m0[x] + even + even2;
-        y[1][x] = odd + 2.0 * odd2;
-        y[2][x] = even + 4.0 * even2;
-        y[3][x] = odd + 8.0 * odd2;
-        y[4][x] = even + 16.0 * even2;
+    let product = |i: usize| block::<_, W>(products, i * stride + first);
+    let mut y = [[0.0; W]; MOST - 1];
+    y[0] = *product(0);
+    for (pair, point) in PAIRS.into_iter().enumerate().take(pairs) {
+        let (plus, minus) = (product(2 * pair + 1), product(2 * pair + 2));
+        for x in 0..W {
+            let (even, odd) = (plus[x] + minus[x], plus[x] - minus[x]);
+            for (row, y) in y.iter_mut().enumerate().take(2 * pairs + 1) {
+                y[x] += power(point, row) * if row % 2 == 0 { even } else { odd };
+            }
+        }
     }
+    let infinite = product(2 * pairs + 1);
     for x in 0..W {
-        y[last][x] += m5[x];
+        y[last][x] += infinite[x];
     }
     for (row, y) in output.chunks_exact_mut(width).zip(y) {
         *block_mut::<_, W>(row, first) = y;
     }
 }
 
-/// A row that is not there is empty, and zero.
+/// The product's row is `Σ pointʳ · dy[r]`. A row that is not there is empty, and zero.
 #[inline(always)]
 fn gradient_block<const W: usize>(
     first: usize,
-    rows: &[&[f32]; 5],
+    pairs: usize,
+    rows: &[&[f32]; MOST - 1],
     last: usize,
-    v: &mut [&mut [f32]; PRODUCTS],
+    v: &mut [&mut [f32]; MOST],
 ) {
-    let mut w = [[0.0; W]; 5];
+    let mut w = [[0.0; W]; MOST - 1];
     for (w, row) in w.iter_mut().zip(rows).filter(|(_, row)| !row.is_empty()) {
         *w = *block::<_, W>(row, first);
     }
-    let mut values = [[0.0; W]; PRODUCTS];
-    (values[0], values[5]) = (w[0], w[last]);
-    for x in 0..W {
-        let (even, odd) = (w[0][x] + w[2][x] + w[4][x], w[1][x] + w[3][x]);
-        let even2 = w[0][x] + 4.0 * w[2][x] + 16.0 * w[4][x];
-        let odd2 = 2.0 * w[1][x] + 8.0 * w[3][x];
-        (values[1][x], values[2][x]) = (even + odd, even - odd);
-        (values[3][x], values[4][x]) = (even2 + odd2, even2 - odd2);
+    let mut values = [[0.0; W]; MOST];
+    (values[0], values[2 * pairs + 1]) = (w[0], w[last]);
+    for (pair, point) in PAIRS.into_iter().enumerate().take(pairs) {
+        for x in 0..W {
+            let (mut even, mut odd) = (0.0, 0.0);
+            for (row, w) in w.iter().enumerate().take(2 * pairs + 1) {
+                let sum = if row % 2 == 0 { &mut even } else { &mut odd };
+                *sum += power(point, row) * w[x];
+            }
+            (values[2 * pair + 1][x], values[2 * pair + 2][x]) = (even + odd, even - odd);
+        }
     }
-    for (v, value) in v.iter_mut().zip(values) {
+    for (v, value) in v.iter_mut().zip(values).take(2 * pairs + 2) {
         *block_mut::<_, W>(v, first) = value;
     }
 }
 
-fn rows_mut(data: &mut [f32], stride: usize, width: usize) -> [&mut [f32]; PRODUCTS] {
+#[inline(always)]
+const fn power(point: f32, exponent: usize) -> f32 {
+    let (mut power, mut i) = (1.0, 0);
+    while i < exponent {
+        power *= point;
+        i += 1;
+    }
+    power
+}
+
+/// As many rows as there are; the others are empty.
+fn rows_mut(data: &mut [f32], stride: usize, width: usize) -> [&mut [f32]; MOST] {
     let mut rows = data.chunks_mut(stride);
-    std::array::from_fn(|_| &mut rows.next().expect("six rows")[..width])
+    std::array::from_fn(|_| rows.next().map_or(&mut [][..], |row| &mut row[..width]))
 }
 
 fn add_scaled(target: &mut [f32], factor: f32, source: &[f32]) {
@@ -225,13 +302,13 @@ mod tests {
 
     /// Rows that are multiplied number by number: sums over taps, and the gradient of the taps, as written out.
     #[test]
-    fn six_products_give_the_sums_over_the_taps() {
-        for (path, taps) in
-            [(Path::detect(), 2), (Path::detect(), 3), (Path::Portable, 4), (Path::detect(), 5)]
-        {
-            let winograd = Winograd { taps };
+    fn products_give_the_sums_over_the_taps() {
+        let paths = [(2, Path::detect()), (3, Path::detect()), (4, Path::Portable), (5, Path::detect())];
+        for (pairs, (taps, path)) in [2, 3].into_iter().flat_map(|pairs| paths.map(|path| (pairs, path))) {
+            let winograd = Winograd { taps, pairs };
+            let count = winograd.products();
             let (rows, width) = (winograd.rows(), WIDTH);
-            let (d, g, dy) = (drawn(1, PRODUCTS), drawn(2, taps), drawn(3, rows));
+            let (d, g, dy) = (drawn(1, count), drawn(2, taps), drawn(3, rows));
             let at = |row: usize, x: usize| row * WIDTH + x;
             let (mut y, mut dg) = (vec![0.0; rows * WIDTH], vec![0.0; taps * WIDTH]);
             for (row, tap) in (0..rows).flat_map(|row| (0..taps).map(move |tap| (row, tap))) {
@@ -240,14 +317,14 @@ mod tests {
                     dg[at(tap, x)] += d[at(row + tap, x)] * dy[at(row, x)];
                 }
             }
-            let mut u = vec![0.0; PRODUCTS * WIDTH];
-            Winograd::input(path, &d, width, &mut u, width);
+            let mut u = vec![0.0; count * WIDTH];
+            winograd.input(path, &d, width, &mut u, width);
             let products: Vec<f32> = u.iter().zip(winograd.kernel(&g)).map(|(u, w)| u * w).collect();
             let mut output = vec![0.0; rows * WIDTH];
             winograd.output(path, &products, width, width, &mut output);
             assert!(close(&output, &y), "{taps} taps on {path:?}: {output:?} for {y:?}");
 
-            let mut v = vec![0.0; PRODUCTS * WIDTH];
+            let mut v = vec![0.0; count * WIDTH];
             winograd.output_gradient(path, (&dy, width), width, (&mut v, width));
             let products: Vec<f32> = u.iter().zip(&v).map(|(u, v)| u * v).collect();
             let gradient = winograd.kernel_gradient(&products);
