@@ -17,6 +17,7 @@ use crate::inputs::{Input, Source};
 use crate::judging::Judging;
 use crate::output::{Format, Report, Style};
 use crate::talk::Talk;
+use crate::threads::Threads;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -51,9 +52,8 @@ pub(crate) struct Arguments {
     /// Write to this file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Threads to use; all cores unless given
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    threads: Option<u16>,
+    #[command(flatten)]
+    threads: Threads,
     /// Stop at the first recording that fails
     #[arg(long)]
     strict: bool,
@@ -64,15 +64,10 @@ impl Arguments {
         let detail = if self.timeline { Detail::Segments } else { Detail::Track };
         Style { format: self.format, top: self.top.into(), detail }
     }
-
-    fn threads(&self) -> usize {
-        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        self.threads.map_or_else(cores, usize::from)
-    }
 }
 
 pub(crate) fn run(arguments: &Arguments, talk: &Talk) -> Result<Ending> {
-    let threads = arguments.threads();
+    let threads = arguments.threads.count();
     let (model, settings) = arguments.judging.model_and_settings()?;
     let inputs = inputs::gather(&arguments.paths, arguments.files_from.as_deref())?;
     if arguments.format.is_of_one_recording() && inputs.len() != 1 {

@@ -16,6 +16,7 @@ use crate::output::print;
 use crate::report;
 use crate::run_record::{RunRecord, now};
 use crate::talk::Talk;
+use crate::threads::Threads;
 use crate::training_progress::TrainingProgress;
 
 /// Measure ways of training by a protocol
@@ -70,6 +71,8 @@ pub(crate) struct Args {
     /// semitones into transposition.csv), or values such as transpose=-2,0,2; may be given many times
     #[arg(long, value_name = "CHANGE", conflicts_with_all = ["fold", "folds", "collect", "baseline", "other_results"])]
     perturb: Vec<Perturbation>,
+    #[command(flatten)]
+    threads: Threads,
     /// Commit of the code, for run.json and the models' headers
     #[arg(long, env = "GENRESCOPE_COMMIT", default_value = "unknown", hide_env_values = true)]
     commit: String,
@@ -86,6 +89,7 @@ impl Args {
 }
 
 pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Ending> {
+    args.threads.start()?;
     let experiments = Experiment::read_all(&args.settings, &args.set)?;
     let date = || now().split('T').next().unwrap_or_default().to_owned();
     let what = args.what.clone().unwrap_or_default();

@@ -23,6 +23,7 @@ mod report;
 mod run_record;
 mod serve;
 mod talk;
+mod threads;
 mod timeline;
 mod train;
 mod training_progress;

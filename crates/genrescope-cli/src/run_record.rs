@@ -93,7 +93,7 @@ impl RunRecord {
         self.record.sessions += 1;
         self.record.commit.clone_from(&self.commit);
         self.record.version = env!("CARGO_PKG_VERSION").into();
-        self.record.threads = std::thread::available_parallelism().map_or(1, usize::from);
+        self.record.threads = rayon::current_num_threads();
         self.write()
     }
 

@@ -9,6 +9,7 @@ use genrescope::train::{self, Resume, Settings, TrainOptions};
 use crate::exit::Ending;
 use crate::output::print;
 use crate::talk::Talk;
+use crate::threads::Threads;
 use crate::training_progress::TrainingProgress;
 
 /// Train one model from a settings file, or go on from a model with the genres of a folder
@@ -36,12 +37,15 @@ pub(crate) struct Args {
     /// Go on from the folder's last checkpoint
     #[arg(long)]
     resume: bool,
+    #[command(flatten)]
+    threads: Threads,
     /// Commit of the code, for the model's header
     #[arg(long, env = "GENRESCOPE_COMMIT", default_value = "unknown", hide_env_values = true)]
     commit: String,
 }
 
 pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Ending> {
+    args.threads.start()?;
     let settings = match &args.from {
         Some(model) => Settings::fine_tuning(model, &args.input, &args.set)?,
         None => Settings::read(&args.input, &args.set)?,

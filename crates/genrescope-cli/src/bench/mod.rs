@@ -17,6 +17,7 @@ use serde::Serialize;
 use crate::exit::Ending;
 use crate::models;
 use crate::output::print;
+use crate::threads::Threads;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -39,9 +40,8 @@ pub(crate) struct Arguments {
     /// A model's name or file; the model inside unless given
     #[arg(long, value_name = "NAME|FILE")]
     model: Option<PathBuf>,
-    /// Threads to use; all cores unless given
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    threads: Option<u16>,
+    #[command(flatten)]
+    threads: Threads,
     /// Each stage is run this often; the fastest run counts
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     runs: u16,
@@ -98,8 +98,7 @@ struct NetworkSpeed {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Ending> {
-    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = arguments.threads.map_or_else(cores, usize::from);
+    let threads = arguments.threads.count();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     let pool = pool.context("threads cannot be started")?;
     if arguments.networks {

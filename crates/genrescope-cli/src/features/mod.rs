@@ -24,6 +24,7 @@ use crate::exit::Ending;
 use crate::inputs::{self, Input};
 use crate::output::print;
 use crate::talk::Talk;
+use crate::threads::Threads;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -66,9 +67,8 @@ pub(crate) struct Arguments {
     /// Draw this one recording instead: .svg or .png
     #[arg(long, value_name = "FILE", conflicts_with_all = ["output", "format", "segment", "set"])]
     picture: Option<PathBuf>,
-    /// Threads to use; all cores unless given
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    threads: Option<u16>,
+    #[command(flatten)]
+    threads: Threads,
     /// Stop at the first recording that fails
     #[arg(long)]
     strict: bool,
@@ -181,10 +181,10 @@ fn to_file(arguments: &Arguments, inputs: Vec<Input>, output: &Path, talk: &Talk
 }
 
 fn start(arguments: &Arguments, inputs: Vec<Input>) -> Result<Receiver<Event<Outcome>>> {
-    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = arguments.threads.map_or_else(cores, usize::from);
     let cut = arguments.cut();
-    crew::start(inputs, threads, move |input: &Input| crew::work_on(input, |source| rows_of(source, &cut)))
+    crew::start(inputs, arguments.threads.count(), move |input: &Input| {
+        crew::work_on(input, |source| rows_of(source, &cut))
+    })
 }
 
 /// Where the crew's results come in.
