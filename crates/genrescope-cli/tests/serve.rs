@@ -82,7 +82,8 @@ fn a_microphone_is_answered_as_listen_writes() {
     let stage = Stage::new();
     let samples: Vec<u8> = sound(9.0).iter().flat_map(|sample| sample.to_le_bytes()).collect();
     let listen = ["listen", "--model", "model.safetensors", "-", "--raw-format", "f32le", "--rate", "22050"];
-    let (written, _, _) = ran(stage.genrescope(&listen).args(["--format", "jsonl"]).write_stdin(&samples[..]));
+    let (written, _, _) =
+        ran(stage.genrescope(&listen).args(["--format", "jsonl"]).write_stdin(&samples[..]));
     let written: Vec<Value> = written.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
 
     let server = Server::start(&stage, &["--model", "model.safetensors"]);

@@ -193,8 +193,7 @@ fn hear(
     let purpose = Purpose::Picture;
     let hearing = Hearing { model, purpose, decoding: Decoding::Live, until: None, wanted: &|| true };
     let raw = RawAudio { format: SampleFormat::F32, rate_hz, channels: 1 };
-    let open =
-        || raw.stream(chunks, NAME, model.header.front_end.sample_rate_hz).map(AudioStream::live);
+    let open = || raw.stream(chunks, NAME, model.header.front_end.sample_rate_hz).map(AudioStream::live);
     let mut heard = |samples: &[f32]| {
         let new = listener.push(samples, Vec::new())?;
         locked(moments).extend(new);

@@ -63,8 +63,7 @@ async fn a_microphone_has_the_answers_of_listen_and_the_numbers_of_classify() {
     let prediction = genrescope::predict::classify(&model, stream, &Default::default()).unwrap();
     let cells: Value = serde_json::from_str(&json::segments(&prediction.cells)).unwrap();
     let entry = Entry { path: "microphone".into(), outcome: Ok(prediction) };
-    let record: Value =
-        serde_json::from_str(&json::record(&entry, &label, Detail::Segments)).unwrap();
+    let record: Value = serde_json::from_str(&json::record(&entry, &label, Detail::Segments)).unwrap();
     assert_eq!(whole["record"], record);
     assert_eq!(whole["cells"], cells);
     assert_eq!(server.json(request("DELETE", &path, "")).await.0, 404, "it is closed");
