@@ -226,11 +226,15 @@ mod tests {
         }
     }
 
-    /// How it ended, how many seconds were heard, and the warnings.
-    fn played(parts: Vec<Part>) -> (genrescope::Result<()>, f64, Vec<String>) {
+    fn player() -> (Player, Receiver<Event>) {
         let (events, received) = sync_channel(10_000);
         let (sample_rate_hz, pace, started) = (22_050, Pace(None), Instant::now());
-        let mut player = Player { sample_rate_hz, events, samples: 0, pace, started };
+        (Player { sample_rate_hz, events, samples: 0, pace, started }, received)
+    }
+
+    /// How it ended, how many seconds were heard, and the warnings.
+    fn played(parts: Vec<Part>) -> (genrescope::Result<()>, f64, Vec<String>) {
+        let (mut player, received) = player();
         let outcome = player.play_on(Box::new(Parts(parts)), None, "-");
         let heard_s = player.played_s();
         drop(player);
@@ -242,9 +246,12 @@ mod tests {
     fn a_decoder_that_fails_is_named_and_what_follows_is_heard() {
         let (outcome, once_s, warnings) = played(vec![Part::Bytes(MP3)]);
         assert!(outcome.is_ok() && once_s > 1.0 && warnings.is_empty(), "{once_s} s: {warnings:?}");
-        let (outcome, heard_s, warnings) = played(vec![Part::Bytes(MP3), Part::Panic, Part::Bytes(MP3)]);
+        let (outcome, heard_s, _) = played(vec![Part::Bytes(MP3), Part::Panic, Part::Bytes(MP3)]);
         assert!(outcome.is_ok() && heard_s > 1.9 * once_s, "{heard_s} s: {outcome:?}");
-        assert!(warnings[0].contains("-: this file makes the decoder fail"), "{warnings:?}");
+
+        let error = player().0.play("radio", || panic!("a decoder that fails")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt);
+        assert!(error.to_string().contains("radio: this file makes the decoder fail"), "{error}");
     }
 
     #[test]
