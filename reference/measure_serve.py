@@ -1,7 +1,8 @@
 """Speed and memory of `genrescope serve` on a recording made by repeating the demo clip; needs ffmpeg.
 
 From start to the page's last file; from the first byte of a 5-minute MP3 (44.1 kHz stereo, 192 kbit/s) that is uploaded to
-the whole timeline; twenty of those at once, with the server's peak memory; and the same upload beside 1,000 idle
+the whole timeline, in turns with `genrescope classify` of the same file, and what decoding and the network alone take;
+twenty of those at once, with the server's peak memory; and the same upload beside 1,000 idle
 connections, slow uploads and a body of 2 GB.
 
 usage: measure_serve.py BINARY OUT.json COMMIT [--prefix "CMD"]
@@ -11,6 +12,7 @@ A `--prefix` stands before the server, such as `taskset -c 0,1`.
 
 import argparse
 import json
+import os
 import re
 import shlex
 import socket
@@ -25,7 +27,7 @@ from urllib.parse import urlsplit
 
 from measure_process import processor, repeated
 
-RUNS = 7
+RUNS = 9
 AT_ONCE = 20
 IDLE = 1000
 SLOW = 8
@@ -65,6 +67,10 @@ class Server:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
 
+    def cpu_s(self) -> float:
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def end(self) -> None:
         self.process.terminate()
         self.process.wait()
@@ -101,11 +107,21 @@ def timed(work) -> float:
     return time.perf_counter() - start
 
 
-def one(binary: str, prefix: list[str], form: bytes) -> dict:
-    server = Server(binary, prefix)
+def one(binary: str, prefix: list[str], path: Path) -> dict:
+    server, form = Server(binary, prefix), form_of(path)
+    classify = [*prefix, binary, "classify", "--threads", "2", str(path)]
     server.timeline(form)
-    taken = [timed(lambda: server.timeline(form)) for _ in range(RUNS)]
-    row = {"runs": RUNS, "wall_s_min": round(min(taken), 3), "wall_s_median": round(statistics.median(taken), 3)}
+    served, classified, cpu = [], [], []
+    for _ in range(RUNS):
+        before = server.cpu_s()
+        served.append(timed(lambda: server.timeline(form)))
+        cpu.append(server.cpu_s() - before)
+        classified.append(timed(lambda: subprocess.run(classify, check=True, stdout=subprocess.DEVNULL)))
+    bench = subprocess.run([*prefix, binary, "bench", "--threads", "1", str(path)], check=True, capture_output=True)
+    stages = json.loads(bench.stdout)["stages"]
+    row = {"runs": RUNS, "wall_s_min": round(min(served), 3), "wall_s_median": round(statistics.median(served), 3)}
+    row |= {"cpu_s_min": round(min(cpu), 2), "classify_wall_s_min": round(min(classified), 3)}
+    row |= {f"{stage}_alone_1_thread_s": round(stages[stage]["wall_ms"] / 1000, 3) for stage in ("decode", "mel", "network")}
     row["peak_mb"] = round(server.peak_mb(), 1)
     server.end()
     return row
@@ -159,14 +175,15 @@ def main() -> None:
     given = parser.parse_args()
     prefix = shlex.split(given.prefix)
     with tempfile.TemporaryDirectory() as name:
-        form = form_of(repeated(Path(name), "five.mp3", 300))
+        path = repeated(Path(name), "five.mp3", 300)
+        form, five = form_of(path), one(given.binary, prefix, path)
     starts = [page_s(given.binary, prefix) for _ in range(RUNS)]
     result = {
         "made_by": "reference/measure_serve.py",
         "commit": given.commit,
         "processor": processor(),
         "page_after_start_s": {"runs": RUNS, "median": round(statistics.median(starts), 3), "max": round(max(starts), 3)},
-        "five_minutes_mp3": one(given.binary, prefix, form),
+        "five_minutes_mp3": five,
         "twenty_at_once": at_once(given.binary, prefix, form),
         "beside_others": beside(given.binary, prefix, form),
     }

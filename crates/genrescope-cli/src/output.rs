@@ -63,7 +63,7 @@ impl Report {
             Format::Json => "[".into(),
             Format::Csv => csv::header(&report.model),
         };
-        report.sink.write(&opening)?;
+        report.sink.write(opening.as_bytes())?;
         Ok(report)
     }
 
@@ -124,6 +124,20 @@ fn layout(style: &Style, sink: &Sink) -> Layout {
     }
 }
 
+/// A file that is written at the end of the work and opened before it: a place that cannot be written is found first.
+pub(crate) struct WholeFile(Sink);
+
+impl WholeFile {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        Sink::open(Some(path), Format::Json).map(Self)
+    }
+
+    pub(crate) fn write(mut self, bytes: &[u8]) -> Result<()> {
+        self.0.write(bytes)?;
+        self.0.finish("")
+    }
+}
+
 /// Where the bytes go.
 enum Sink {
     Stdout(BufWriter<io::Stdout>),
@@ -149,9 +163,9 @@ struct Staged {
 }
 
 impl Written {
-    fn write(&mut self, text: &str) -> Result<()> {
-        self.file.write_all(text.as_bytes()).map_err(|error| cannot_write(&self.place, &error))?;
-        self.whole_bytes += text.len() as u64;
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file.write_all(bytes).map_err(|error| cannot_write(&self.place, &error))?;
+        self.whole_bytes += bytes.len() as u64;
         Ok(())
     }
 
@@ -172,10 +186,10 @@ impl Staged {
     fn keep_what_is_whole(&mut self, closing: &str) {
         if self.entries > 0 {
             self.written.cut_to_whole();
-            if self.written.write(closing).is_err() {
+            if self.written.write(closing.as_bytes()).is_err() {
                 self.written.whole_bytes = self.last_entry;
                 self.written.cut_to_whole();
-                drop(self.written.write(closing));
+                drop(self.written.write(closing.as_bytes()));
             }
             drop(self.publish());
         }
@@ -205,30 +219,30 @@ impl Sink {
         }))
     }
 
-    fn write(&mut self, text: &str) -> Result<()> {
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
         match self {
             Self::Stdout(stdout) => {
-                let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+                let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
                 written.context("standard output")
             }
-            Self::InPlace(written) => written.write(text).inspect_err(|_| written.cut_to_whole()),
-            Self::Staged(staged) => staged.written.write(text),
+            Self::InPlace(written) => written.write(bytes).inspect_err(|_| written.cut_to_whole()),
+            Self::Staged(staged) => staged.written.write(bytes),
         }
     }
 
     /// Writes one input's part; `closing` is what a whole file ends with.
     fn write_entry(&mut self, text: &str, closing: &str) -> Result<()> {
-        let Self::Staged(staged) = self else { return self.write(text) };
+        let Self::Staged(staged) = self else { return self.write(text.as_bytes()) };
         let start = staged.written.whole_bytes;
-        staged.written.write(text).inspect_err(|_| staged.keep_what_is_whole(closing))?;
+        staged.written.write(text.as_bytes()).inspect_err(|_| staged.keep_what_is_whole(closing))?;
         staged.entries += 1;
         staged.last_entry = start;
         Ok(())
     }
 
     fn finish(&mut self, closing: &str) -> Result<()> {
-        let Self::Staged(staged) = self else { return self.write(closing) };
-        staged.written.write(closing).inspect_err(|_| staged.keep_what_is_whole(closing))?;
+        let Self::Staged(staged) = self else { return self.write(closing.as_bytes()) };
+        staged.written.write(closing.as_bytes()).inspect_err(|_| staged.keep_what_is_whole(closing))?;
         staged.publish()
     }
 }

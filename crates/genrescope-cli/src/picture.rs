@@ -27,7 +27,8 @@ impl PictureFormat {
 
 /// Writes the file.
 pub(crate) fn write(scene: &Scene, path: &Path) -> Result<()> {
-    write_bytes(path, &bytes_of(scene, PictureFormat::of(path)?))
+    fs::write(path, bytes_of(scene, PictureFormat::of(path)?))
+        .with_context(|| format!("{}: cannot be written; allow it there, or write elsewhere", path.display()))
 }
 
 /// What the file holds.
@@ -36,10 +37,4 @@ pub(crate) fn bytes_of(scene: &Scene, format: PictureFormat) -> Vec<u8> {
         PictureFormat::Svg => svg(scene).into_bytes(),
         PictureFormat::Png => png(scene),
     }
-}
-
-/// Writes a whole file.
-pub(crate) fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
-    fs::write(path, bytes)
-        .with_context(|| format!("{}: cannot be written; allow it there, or write elsewhere", path.display()))
 }

@@ -13,7 +13,8 @@ use genrescope::report::{Detail, Entry, ModelLabel, audacity, csv, jams, json, p
 use crate::exit::Ending;
 use crate::inputs::{self, Input, Source};
 use crate::judging::Judging;
-use crate::picture::{PictureFormat, bytes_of, write_bytes};
+use crate::output::WholeFile;
+use crate::picture::{PictureFormat, bytes_of};
 use crate::talk::Talk;
 use crate::{crew, models};
 
@@ -101,6 +102,7 @@ pub(crate) fn run(arguments: &Arguments, talk: &Talk) -> Result<Ending> {
     if other.is_some() && (!format.is_drawn() || matches!(input.source, Ok(Source::Stdin))) {
         bail!("--compare draws a file (it is read several times) as .svg, .png or .html; name one");
     }
+    let output = WholeFile::open(&arguments.output)?;
     let heard = match crew::work_on(input, |source| hear(source, &model, &settings)) {
         Ok(heard) => heard,
         Err(error) => {
@@ -114,7 +116,7 @@ pub(crate) fn run(arguments: &Arguments, talk: &Talk) -> Result<Ending> {
         Some(other) => answers(input, &[&model, other], &settings),
         None => Vec::new(),
     };
-    write_bytes(&arguments.output, &written(format, input, heard, &answers, &ModelLabel::from(&model)))?;
+    output.write(&written(format, input, heard, &answers, &ModelLabel::from(&model)))?;
     Ok(Ending::Fine)
 }
 

@@ -62,6 +62,20 @@ fn a_stream_goes_on_behind_junk() {
 }
 
 #[test]
+fn a_state_is_carried_on_request_where_there_is_one() {
+    let stage = Stage::new();
+    stage.song("song.wav", 6.0);
+    let carry = ["--simulate", "song.wav", "--speed", "max", "--carry", "--format", "jsonl"];
+    let (out, err, code) = ran(&mut listen(&stage, &carry));
+    assert_eq!((err.as_str(), code), ("", 0));
+    let records = records(&out);
+    let (_, moments) = records.split_last().unwrap();
+    assert!(moments.len() >= 10 && moments.iter().all(|m| m["start_s"] == 0.0), "{out}");
+    let (_, err, code) = ran(&mut stage.genrescope(&[&["listen"], &carry[..]].concat()));
+    assert!(code == 2 && err.contains("`default` (residual) has no state to carry"), "{err}");
+}
+
+#[test]
 fn what_is_no_sound_is_named_with_a_remedy() {
     let stage = Stage::new();
     let (out, err, code) = ran(listen(&stage, &["-"]).write_stdin("just text, no sound at all\n".repeat(50)));

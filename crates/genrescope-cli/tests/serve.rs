@@ -8,7 +8,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
-use support::{Stage, program, ran};
+use support::{Stage, program, ran, sound};
 
 /// A running server; it ends with the test.
 struct Server {
@@ -75,6 +75,32 @@ fn the_api_answers_as_classify_writes() {
         let (answered, body) = server.classify(name, &bytes);
         assert_eq!((answered, body.trim_end()), (status, written.trim_end()));
     }
+}
+
+#[test]
+fn a_microphone_is_answered_as_listen_writes() {
+    let stage = Stage::new();
+    let samples: Vec<u8> = sound(9.0).iter().flat_map(|sample| sample.to_le_bytes()).collect();
+    let listen = ["listen", "--model", "model.safetensors", "-", "--raw-format", "f32le", "--rate", "22050"];
+    let (written, _, _) =
+        ran(stage.genrescope(&listen).args(["--format", "jsonl"]).write_stdin(&samples[..]));
+    let written: Vec<Value> = written.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+
+    let server = Server::start(&stage, &["--model", "model.safetensors"]);
+    let (_, opened) = server.ask("POST /api/v1/live?rate_hz=22050 HTTP/1.1", b"");
+    let opened: Value = serde_json::from_str(&opened).unwrap();
+    let path = format!("POST /api/v1/live/{} HTTP/1.1", opened["id"].as_str().unwrap());
+    let mut moments = Vec::new();
+    for chunk in samples.chunks(17_640) {
+        let (status, told) = server.ask(&path, chunk);
+        let mut told: Value = serde_json::from_str(&told).unwrap();
+        assert_eq!(status, 200, "{told}");
+        moments.extend(told["moments"].as_array_mut().unwrap().drain(..));
+    }
+    // The last lines come with the end: what no patch had covered, and the sums.
+    let behind = written.len() - moments.len();
+    assert!(moments.len() >= 15 && (1..=2).contains(&behind), "{} and {behind}", moments.len());
+    assert_eq!(moments, written[..moments.len()]);
 }
 
 #[test]

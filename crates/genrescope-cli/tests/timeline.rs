@@ -90,9 +90,11 @@ fn ways_to_judge_stand_side_by_side() {
 fn what_cannot_be_done_is_said_with_its_remedy() {
     let stage = stage();
     stage.file("text.mp3", b"no audio at all");
-    let cases: [(&[&str], i32, &str); 4] = [
+    let cases: [(&[&str], i32, &str); 5] = [
         (&["timeline", "song.wav", "-o", "out.gif"], 2, "out.gif: a timeline is .svg, .png"),
         (&["timeline", "text.mp3", "-o", "out.svg"], 1, "text.mp3: not audio that can be read"),
+        // Found before the work, which would fail too.
+        (&["timeline", "text.mp3", "-o", "no/out.svg"], 2, "no/out.svg: cannot be written"),
         (&["timeline", "none.mp3", "-o", "out.svg"], 1, "none.mp3: there is no such file"),
         (&["classify", "song.wav", "song.wav", "--format", "jams"], 2, "holds one recording, here are 2"),
     ];
@@ -101,7 +103,10 @@ fn what_cannot_be_done_is_said_with_its_remedy() {
         assert_eq!(code, expected, "{arguments:?}: {talk}");
         assert!(talk.contains(words), "{arguments:?}: {talk}");
     }
-    assert!(!stage.path("out.svg").exists());
+    let left = fs::read_dir(stage.path(".")).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut left: Vec<_> = left.collect();
+    left.sort();
+    assert_eq!(left, ["model.safetensors", "song.wav", "text.mp3"]);
 }
 
 #[test]

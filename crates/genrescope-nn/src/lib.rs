@@ -31,6 +31,7 @@ mod optim;
 mod parallel;
 mod plan;
 mod random;
+mod sequence;
 mod session;
 mod weights;
 
@@ -40,5 +41,6 @@ pub use kernels::Path;
 pub use loss::{softmax, softmax_cross_entropy};
 pub use network::{Network, Parameter};
 pub use optim::{Adam, Moments, Optimizer, Sgd, Step, Trainer};
+pub use sequence::Sequence;
 pub use session::Session;
 pub use weights::WeightsError;

@@ -2,7 +2,7 @@
 
 use crate::graph::{Node, Shape, ShapeError, size};
 use crate::kernels::Write;
-use crate::layers::{Backward, Layer, Memo, Mode, Op, Owed, Pass, Value};
+use crate::layers::{Backward, Carried, Layer, Memo, Mode, Op, Owed, Pass, Value};
 use crate::network::Network;
 use crate::plan::Task;
 
@@ -50,7 +50,19 @@ impl Session {
                 self.release(network, index);
             }
         }
-        Ok(self.values.last().map_or(&[], Vec::as_slice))
+        Ok(self.output())
+    }
+
+    /// The output of the last pass.
+    pub(crate) fn output(&self) -> &[f32] {
+        self.values.last().map_or(&[], Vec::as_slice)
+    }
+
+    /// Changes where the recurrent layer of a node goes on.
+    pub(crate) fn carry(&mut self, node: usize, carried: &mut Carried) {
+        let needed = self.memos.len().max(node + 1);
+        self.memos.resize_with(needed, Memo::default);
+        std::mem::swap(&mut self.memos[node].carried, carried);
     }
 
     /// The gradients of all parameters, from the gradient of the output of the last training [`Session::forward`], whose

@@ -4,7 +4,7 @@ import { answer, timeline } from "./api.js";
 import { showCard } from "./card.js";
 import { Colours } from "./draw.js";
 import { List } from "./list.js";
-import { Live } from "./live.js";
+import { Live, newest } from "./live.js";
 import { Player } from "./player.js";
 
 const byId = (id) => document.getElementById(id);
@@ -141,11 +141,10 @@ async function listen() {
 async function startListening() {
   say("");
   const name = `microphone ${new Date().toLocaleTimeString("en-GB").replaceAll(":", "-")}.wav`;
-  const item = { name, state: "live", patches: [], heard_s: 0, provisional: null, model: choice.value };
-  const opened = new Live(item.model, (told) => {
-    item.heard_s = told.heard_s;
-    item.patches.push(...told.patches);
-    if (told.provisional) [item.provisional] = told.provisional;
+  const item = { name, state: "live", patches: [], heard_s: 0, model: choice.value };
+  const opened = new Live(item.model, ({ heard_s, moments }) => {
+    item.heard_s = heard_s;
+    for (const moment of moments) item.patches.push(newest(moment, item.patches.at(-1), coloursOf[item.model].genres));
     refresh(item);
   });
   try {

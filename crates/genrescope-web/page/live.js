@@ -71,6 +71,13 @@ export class Live {
   }
 }
 
+/** The part of an answer behind the one before: the time since then is its own. Scores stand in the order of `genres`. */
+export function newest(moment, before, genres) {
+  const scores = new Map(moment.scores.map(({ genre, score }) => [genre, score]));
+  const ordered = moment.scores.length ? genres.map(({ name }) => scores.get(name)) : [];
+  return { start_s: before?.end_s ?? 0, end_s: moment.end_s, genre: moment.genre, reason: moment.reason, scores: ordered };
+}
+
 function joined(blocks) {
   const whole = new Float32Array(blocks.reduce((sum, block) => sum + block.length, 0));
   let at = 0;

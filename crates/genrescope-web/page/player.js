@@ -148,7 +148,7 @@ export class Player {
 
   place() {
     byId("playhead").style.transform = `translateX(${new Span(this.duration_s).x(this.position_s, this.strip.clientWidth)}px)`;
-    const cell = this.item.state === "live" ? this.item.provisional : this.under(this.position_s);
+    const cell = this.item.state === "live" ? this.item.patches.at(-1) : this.under(this.position_s);
     const name = cell ? cell.genre ?? cell.reason : this.item.state === "failed" ? "" : "…";
     if (byId("genre").textContent !== name) byId("genre").textContent = name;
     byId("swatch").style.background = cell ? this.colours.of(cell.genre).colour : "";

@@ -40,12 +40,12 @@ pub(crate) struct Hearing<'a> {
 }
 
 impl Hearing<'_> {
-    /// Hears what `open` opens; `judged` takes what the network says of each patch.
+    /// Hears what `open` opens, while `watch` is told of it.
     pub(crate) fn hear(
         &self,
         name: &str,
         open: impl FnOnce() -> Result<AudioStream>,
-        judged: &mut dyn FnMut(&Segment),
+        watch: Watch,
     ) -> Result<Heard> {
         contained(name, || {
             let mut stream = open()?;
@@ -57,10 +57,11 @@ impl Hearing<'_> {
                     overview.hear(samples);
                     waveform.hear(samples);
                 }
+                (watch.heard)(samples)?;
                 self.check(name)
             };
             let mut judged = |patch: &Segment| {
-                judged(patch);
+                (watch.judged)(patch)?;
                 self.check(name)
             };
             let watch = Watch { heard: &mut heard, judged: &mut judged };

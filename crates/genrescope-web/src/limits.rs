@@ -24,8 +24,6 @@ pub(crate) const MAX_LIVE: usize = 8;
 pub(crate) const LIVE_PAUSE: Duration = Duration::from_secs(30);
 /// Most that a microphone sends at once, bytes: five seconds at 48 kHz.
 pub(crate) const LIVE_CHUNK_BYTES: usize = 1 << 20;
-/// Chunks of a microphone that wait to be judged.
-pub(crate) const LIVE_CHUNKS: usize = 16;
 /// Connections at once; beyond, the one that has been idle longest makes room.
 pub(crate) const MAX_CONNECTIONS: usize = 256;
 /// A connection must have sent the head of a request after so long.

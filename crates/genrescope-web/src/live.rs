@@ -1,8 +1,8 @@
-//! `/api/v1/live`: a microphone, chunk by chunk. Its samples go the way of a recording that is read from a pipe, so that
-//! full patches have the numbers of `genrescope classify`; a guess at the last seconds comes sooner.
+//! `/api/v1/live`: a microphone, chunk by chunk. Its samples go the way of `genrescope listen`, with the same answers
+//! twice a second; once it is closed they are a recording with the numbers of `genrescope classify`.
 
 use std::collections::HashMap;
-use std::io::{Cursor, Read};
+use std::io::Read;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -13,26 +13,24 @@ use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{FromRequest, Path, Query, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use genrescope::audio::{RawAudio, SAMPLE_RATES_HZ, SampleFormat};
-use genrescope::predict::{Decoding, Segment};
-use genrescope::report::json;
+use genrescope::audio::{AudioStream, RawAudio, SAMPLE_RATES_HZ, SampleFormat};
+use genrescope::predict::{Decoding, LIVE_HOP_S, Listener, Moment, Watch};
+use genrescope::report::live::record;
 use serde::Deserialize;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use crate::documents::Documents;
 use crate::hearing::{Heard, Hearing, Purpose};
-use crate::limits::{LIVE_CHUNKS, LIVE_PAUSE, MAX_LIVE, UPLOAD_PAUSE};
+use crate::limits::{LIVE_PAUSE, MAX_LIVE, UPLOAD_PAUSE};
 use crate::recordings::{named, wishes};
-use crate::refusal::{Refusal, failed, json_response};
+use crate::refusal::{Refusal, failed, json_response, status};
 use crate::{App, Judge, Token};
 
 /// What stands in records and messages.
 const NAME: &str = "microphone";
 /// Bytes of a sample: 32-bit floats, little-endian.
 const SAMPLE_BYTES: usize = 4;
-/// New audio between two guesses, seconds.
-const GUESS_S: f64 = 0.5;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -51,13 +49,11 @@ type Shared = Arc<Mutex<Option<Microphone>>>;
 struct Microphone {
     judge: Arc<Judge>,
     rate_hz: u32,
+    /// Holds nothing: a chunk is taken when the one before is judged.
     feed: SyncSender<Bytes>,
     listener: JoinHandle<genrescope::Result<Heard>>,
-    judged: Arc<Mutex<Vec<Segment>>>,
-    /// The last seconds, as many as a patch has.
-    tail: Vec<u8>,
+    moments: Arc<Mutex<Vec<Moment>>>,
     heard_samples: usize,
-    guessed_at_s: f64,
     used: Instant,
 }
 
@@ -76,6 +72,7 @@ pub(crate) async fn open(
         return Err(Refusal::bad_request(format!("rate_hz={rate_hz}; choose from {SAMPLE_RATES_HZ:?} Hz")));
     }
     let judge = app.judge(model.as_deref())?;
+    listener(&judge).map_err(|e| Refusal::new(status(e.kind()), e.kind().name(), e.to_string()))?;
     let name = Token::random().map_err(|_| Refusal::internal())?.digits().to_owned();
     {
         let mut open = locked(&app.microphones.0);
@@ -147,56 +144,35 @@ fn unknown() -> Refusal {
     Refusal::not_found("no such microphone is open; open one by POST /api/v1/live")
 }
 
+fn listener(judge: &Judge) -> genrescope::Result<Listener<'_>> {
+    Listener::new(&judge.model, LIVE_HOP_S)
+}
+
 impl Microphone {
     fn open(judge: Arc<Judge>, rate_hz: u32) -> Self {
-        let (feed, chunks) = sync_channel(LIVE_CHUNKS);
-        let judged = Arc::new(Mutex::new(Vec::new()));
+        let (feed, chunks) = sync_channel(0);
+        let moments = Arc::default();
         let listener = {
-            let (judge, judged) = (Arc::clone(&judge), Arc::clone(&judged));
+            let (judge, moments) = (Arc::clone(&judge), Arc::clone(&moments));
             thread::spawn(move || {
                 let chunks = Chunks { chunks: Mutex::new(chunks), rest: Bytes::new() };
-                let mut keep = |patch: &Segment| locked(&judged).push(patch.clone());
-                hear(&judge, Purpose::Picture, (rate_hz, chunks), &mut keep)
+                hear(&judge, (rate_hz, chunks), &moments)
             })
         };
-        let (tail, used) = (Vec::new(), Instant::now());
-        Self { judge, rate_hz, feed, listener, judged, tail, heard_samples: 0, guessed_at_s: 0.0, used }
+        Self { judge, rate_hz, feed, listener, moments, heard_samples: 0, used: Instant::now() }
     }
 
-    /// Takes a chunk; gives the patches that were judged since the last one, and a guess at the last seconds.
+    /// Takes a chunk; gives the answers that are complete with it.
     fn hear(&mut self, chunk: Bytes) -> Result<String, Refusal> {
         self.used = Instant::now();
         self.heard_samples += chunk.len() / SAMPLE_BYTES;
-        self.keep_tail(&chunk);
-        if !chunk.is_empty() && self.feed.send(chunk).is_err() {
-            return Err(Refusal::bad_request("the recording has ended; close it and open another"));
-        }
+        let ended = |_| Refusal::bad_request("the recording has ended; close it and open another");
+        // Once the empty one is taken, all before it is judged.
+        [chunk, Bytes::new()].into_iter().try_for_each(|part| self.feed.send(part)).map_err(ended)?;
         let heard_s = self.heard_samples as f64 / f64::from(self.rate_hz);
-        let guess = if heard_s - self.guessed_at_s >= GUESS_S { self.guess(heard_s) } else { None };
-        let patches = std::mem::take(&mut *locked(&self.judged));
-        let guess = guess.map_or("null".into(), |guess| json::segments(&[guess]));
-        Ok(format!(
-            "{{\"heard_s\":{heard_s:.3},\"patches\":{},\"provisional\":{guess}}}",
-            json::segments(&patches)
-        ))
-    }
-
-    fn keep_tail(&mut self, chunk: &[u8]) {
-        let samples = (self.judge.model.header.patch_s() * f64::from(self.rate_hz)).ceil() as usize;
-        self.tail.extend_from_slice(chunk);
-        let surplus = self.tail.len().saturating_sub(samples * SAMPLE_BYTES);
-        self.tail.drain(..surplus);
-    }
-
-    /// What the last seconds sound like.
-    fn guess(&mut self, heard_s: f64) -> Option<Segment> {
-        self.guessed_at_s = heard_s;
-        let tail = (self.rate_hz, Cursor::new(self.tail.clone()));
-        let heard = hear(&self.judge, Purpose::Answer, tail, &mut |_| ()).ok()?;
-        let start_s = heard_s - self.tail.len() as f64 / SAMPLE_BYTES as f64 / f64::from(self.rate_hz);
-        let prediction = heard.prediction;
-        let (genre, scores, reason) = (prediction.genre, prediction.scores, prediction.reason);
-        Some(Segment { start_s, end_s: heard_s, genre, scores, reason })
+        let moments = std::mem::take(&mut *locked(&self.moments));
+        let records: Vec<String> = moments.iter().map(|moment| record(moment, &self.judge.label)).collect();
+        Ok(format!("{{\"heard_s\":{heard_s:.3},\"moments\":[{}]}}", records.join(",")))
     }
 
     fn close(self) -> Result<(StatusCode, String), (StatusCode, String)> {
@@ -210,14 +186,20 @@ impl Microphone {
 
 fn hear(
     judge: &Judge,
-    purpose: Purpose,
-    (rate_hz, samples): (u32, impl Read + Send + Sync + 'static),
-    judged: &mut dyn FnMut(&Segment),
+    (rate_hz, chunks): (u32, Chunks),
+    moments: &Mutex<Vec<Moment>>,
 ) -> genrescope::Result<Heard> {
-    let model = &judge.model;
+    let (model, mut listener) = (&judge.model, listener(judge)?);
+    let purpose = Purpose::Picture;
     let hearing = Hearing { model, purpose, decoding: Decoding::Live, until: None, wanted: &|| true };
     let raw = RawAudio { format: SampleFormat::F32, rate_hz, channels: 1 };
-    hearing.hear(NAME, || raw.stream(samples, NAME, model.header.front_end.sample_rate_hz), judged)
+    let open = || raw.stream(chunks, NAME, model.header.front_end.sample_rate_hz).map(AudioStream::live);
+    let mut heard = |samples: &[f32]| {
+        let new = listener.push(samples, Vec::new())?;
+        locked(moments).extend(new);
+        Ok(())
+    };
+    hearing.hear(NAME, open, Watch { heard: &mut heard, judged: &mut |_| Ok(()) })
 }
 
 /// The chunks of a microphone as one reader; it ends when the microphone is closed or forgotten.

@@ -13,7 +13,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use genrescope::audio::AudioStream;
-use genrescope::predict::{Decoding, Segment};
+use genrescope::predict::{Decoding, Segment, Watch};
 use genrescope::report::{Detail, json};
 use serde::Deserialize;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -103,7 +103,11 @@ impl Job {
             let file = self.upload.file.try_clone().map_err(|e| genrescope::Error::io(name, e))?;
             AudioStream::from_file(file, name, model.header.front_end.sample_rate_hz)
         };
-        hearing.hear(name, open, judged)
+        let mut judged = |patch: &Segment| {
+            judged(patch);
+            Ok(())
+        };
+        hearing.hear(name, open, Watch { heard: &mut |_| Ok(()), judged: &mut judged })
     }
 }
 

@@ -9,7 +9,7 @@ use genrescope::ErrorKind;
 use genrescope::audio::AudioStream;
 use genrescope::features::Reference;
 use genrescope::model::{Header, Model};
-use genrescope::predict::{Listener, Moment, Reason, Settings, classify};
+use genrescope::predict::{Listener, Moment, PatchLength, Reason, Settings, classify};
 use support::{WavSample, assert_all_close, assert_refused, small_header, small_model, sound, wav};
 
 const RATE_HZ: u32 = 22_050;
@@ -20,7 +20,10 @@ fn seconds(seconds: f64) -> Vec<f32> {
 
 /// What is said of a sound that comes in blocks, and how much was heard when it was said, seconds.
 fn heard(model: &Model, samples: &[f32], block: usize) -> Vec<(f64, Moment)> {
-    let mut listener = Listener::new(model, 0.5).unwrap();
+    heard_by(Listener::new(model, 0.5).unwrap(), samples, block)
+}
+
+fn heard_by(mut listener: Listener, samples: &[f32], block: usize) -> Vec<(f64, Moment)> {
     let mut said = Vec::new();
     for block in samples.chunks(block) {
         let moments = listener.push(block, vec![]).unwrap();
@@ -114,4 +117,55 @@ fn too_little_sound_is_no_answer_and_wrong_settings_are_refused() {
     header.front_end.reference = Reference::Clip;
     let model = Model::untrained(header, 3).unwrap();
     assert_refused(Listener::new(&model, 0.5).map(|_| ()), ErrorKind::BadSettings, "`whole`");
+}
+
+#[test]
+fn a_state_that_is_carried_ends_where_the_whole_sequence_does() {
+    let model = small_model("crnn");
+    // 0 dB is the loudest so far: it is at the beginning.
+    let mut samples = seconds(21.3);
+    samples.iter_mut().skip(RATE_HZ as usize).for_each(|sample| *sample *= 0.3);
+    let whole = Settings { patch: PatchLength::Whole, ..Settings::default() };
+    for (block, until_s) in [(2_048, 21.3), (441, 8.0), (100_000, 16.0)] {
+        let part = &samples[..(until_s * f64::from(RATE_HZ)) as usize];
+        let said = heard_by(Listener::carrying(&model, 0.5).unwrap(), part, block);
+        assert!(said.len() as f64 > until_s / 0.5 - 3.0, "{} answers", said.len());
+        let bytes = wav(part, RATE_HZ, 1, WavSample::Float32);
+        let stream = AudioStream::from_reader(Box::new(Cursor::new(bytes)), "song.wav", RATE_HZ).unwrap();
+        let prediction = classify(&model, stream, &whole).unwrap();
+        let (_, last) = said.last().unwrap();
+        assert_eq!((last.segment.start_s, last.provisional), (0.0, false));
+        assert_all_close(&last.segment.scores, &prediction.scores, 1e-5, 0.0);
+    }
+}
+
+#[test]
+fn a_carried_state_answers_as_often_and_shows_pauses() {
+    let model = small_model("crnn");
+    let samples = [seconds(6.0), vec![0.0; 2 * RATE_HZ as usize], seconds(4.0)].concat();
+    let said = heard_by(Listener::carrying(&model, 0.5).unwrap(), &samples, 2_048);
+    assert!(said[0].0 <= 1.5 && said[0].1.provisional);
+    for pair in said.windows(2) {
+        assert!(pair[1].1.segment.end_s - pair[0].1.segment.end_s <= 0.5, "{pair:?}");
+    }
+    let at = |at_s: f64| &said.iter().find(|(_, moment)| moment.segment.end_s > at_s).unwrap().1.segment;
+    assert_eq!((at(5.0).reason, at(7.2).reason, at(9.0).reason), (None, Some(Reason::Silence), None));
+    assert!(heard_by(Listener::carrying(&model, 0.5).unwrap(), &seconds(0.4), 441).is_empty());
+}
+
+#[test]
+fn only_a_recurrent_network_that_reads_forward_carries_a_state() {
+    for network in ["bicrnn", "v-kernel", "residual"] {
+        let model = small_model(network);
+        assert_refused(
+            Listener::carrying(&model, 0.5).map(|_| ()),
+            ErrorKind::BadSettings,
+            "no state to carry",
+        );
+    }
+    assert_refused(
+        Listener::carrying(&small_model("crnn"), 9.0).map(|_| ()),
+        ErrorKind::BadSettings,
+        "patch hop",
+    );
 }

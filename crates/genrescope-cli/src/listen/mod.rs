@@ -62,6 +62,10 @@ pub(crate) struct Arguments {
     /// Judge by this model instead of the one inside: a name or a file
     #[arg(long, value_name = "NAME|FILE")]
     model: Option<PathBuf>,
+    /// Carry the state of a recurrent network that reads forward (crnn) on instead of starting anew with each patch: every
+    /// answer is to all that was heard
+    #[arg(long)]
+    carry: bool,
     /// Longest time between two answers
     #[arg(long, value_name = "SECONDS", default_value_t = LIVE_HOP_S, value_parser = seconds)]
     hop: f64,
@@ -118,7 +122,8 @@ fn microphone() -> Result<Origin> {
 
 pub(crate) fn run(arguments: &Arguments, talk: &Talk) -> Result<Ending> {
     let model = models::load(arguments.model.as_deref())?;
-    let mut listener = Listener::new(&model, arguments.hop)?;
+    let listening = if arguments.carry { Listener::carrying } else { Listener::new };
+    let mut listener = listening(&model, arguments.hop)?;
     let origin = arguments.origin()?;
     let interrupted = interrupts()?;
     let mut screen = Screen::new(arguments.format == Format::Jsonl, ModelLabel::from(&model));

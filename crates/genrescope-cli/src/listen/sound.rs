@@ -191,3 +191,74 @@ impl Read for Bytes {
         Ok(read)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use genrescope::ErrorKind;
+
+    const MP3: &[u8] = include_bytes!("../../../genrescope/tests/audio/stereo_44100.mp3");
+
+    /// Gives parts one behind the other; what is no part happens instead.
+    struct Parts(Vec<Part>);
+
+    enum Part {
+        Bytes(&'static [u8]),
+        Broken,
+        Panic,
+    }
+
+    impl Read for Parts {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            match self.0.first_mut() {
+                None => Ok(0),
+                Some(Part::Bytes([])) => {
+                    self.0.remove(0);
+                    self.read(buffer)
+                }
+                Some(Part::Bytes(bytes)) => bytes.read(buffer),
+                Some(Part::Broken) => Err(io::Error::other("the cable is out")),
+                Some(Part::Panic) => {
+                    self.0.remove(0);
+                    panic!("a decoder that fails")
+                }
+            }
+        }
+    }
+
+    fn player() -> (Player, Receiver<Event>) {
+        let (events, received) = sync_channel(10_000);
+        let (sample_rate_hz, pace, started) = (22_050, Pace(None), Instant::now());
+        (Player { sample_rate_hz, events, samples: 0, pace, started }, received)
+    }
+
+    /// How it ended, how many seconds were heard, and the warnings.
+    fn played(parts: Vec<Part>) -> (genrescope::Result<()>, f64, Vec<String>) {
+        let (mut player, received) = player();
+        let outcome = player.play_on(Box::new(Parts(parts)), None, "-");
+        let heard_s = player.played_s();
+        drop(player);
+        let warning = |event| if let Event::Warning(warning) = event { Some(warning) } else { None };
+        (outcome, heard_s, received.into_iter().filter_map(warning).collect())
+    }
+
+    #[test]
+    fn a_decoder_that_fails_is_named_and_what_follows_is_heard() {
+        let (outcome, once_s, warnings) = played(vec![Part::Bytes(MP3)]);
+        assert!(outcome.is_ok() && once_s > 1.0 && warnings.is_empty(), "{once_s} s: {warnings:?}");
+        let (outcome, heard_s, _) = played(vec![Part::Bytes(MP3), Part::Panic, Part::Bytes(MP3)]);
+        assert!(outcome.is_ok() && heard_s > 1.9 * once_s, "{heard_s} s: {outcome:?}");
+
+        let error = player().0.play("radio", || panic!("a decoder that fails")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt);
+        assert!(error.to_string().contains("radio: this file makes the decoder fail"), "{error}");
+    }
+
+    #[test]
+    fn a_read_that_fails_is_an_error_behind_what_was_heard() {
+        let (outcome, heard_s, _) = played(vec![Part::Bytes(MP3), Part::Broken]);
+        let error = outcome.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Io);
+        assert!(error.to_string().contains("the cable is out") && heard_s > 1.0, "{heard_s} s: {error}");
+    }
+}

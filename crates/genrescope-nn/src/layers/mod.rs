@@ -87,6 +87,19 @@ pub(crate) struct Memo {
     pub(crate) chosen: Vec<f32>,
     /// Where each pooled gradient goes.
     pub(crate) mask: Vec<u8>,
+    /// Where a recurrent layer goes on.
+    pub(crate) carried: Carried,
+}
+
+/// Where a recurrent layer goes on in a sequence of one sample that comes in pieces; at its beginning unless set.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Carried {
+    /// Steps of the piece that were read for good before.
+    pub(crate) skip: usize,
+    /// Steps of the piece after which the state is kept for the next one.
+    pub(crate) keep: usize,
+    /// The state before step `skip`; empty where it is zero.
+    pub(crate) state: Vec<f32>,
 }
 
 /// The values that a layer reads, with their shapes.

@@ -4,13 +4,14 @@
 
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
 
-const [binary, executablePath, demo, shots] = process.argv.slice(2);
+const [binary, executablePath, recording, shots] = process.argv.slice(2);
+const demo = resolve(recording);
 const folder = mkdtempSync(join(tmpdir(), "genrescope-page-"));
 const path = (name) => join(folder, name);
 
@@ -150,6 +151,24 @@ const tests = {
     await page.click("#items button:text-is('chords.wav')");
     assert.equal(await page.textContent("#name"), "chords.wav");
     await shot(page, "list");
+  },
+
+  async "files and folders can be dropped"({ context, page }) {
+    mkdirSync(path("album/second disc"), { recursive: true });
+    for (const name of ["album/first.wav", "album/second disc/last.wav"]) writeFileSync(path(name), wav(6));
+    writeFileSync(path("album/notes.txt"), "no recording");
+    const devtools = await context.newCDPSession(page);
+    const data = { items: [], files: [demo, path("album")], dragOperationsMask: 1 };
+    const drag = (type) => devtools.send("Input.dispatchDragEvent", { type, x: 300, y: 300, data });
+    await drag("dragEnter");
+    await drag("dragOver");
+    await page.waitForSelector("body.dropping");
+    await shot(page, "dropping");
+    await drag("drop");
+    await page.waitForFunction(() => (document.getElementById("items").textContent.match(/\d %/g) ?? []).length === 3);
+    assert.deepEqual((await page.locator("#items td.name").allTextContents()).sort(), [basename(demo), "first.wav", "last.wav"].sort());
+    assert.equal(await page.locator("body.dropping").count(), 0);
+    await shot(page, "dropped");
   },
 
   async "the microphone has the numbers of the command line"({ page }) {

@@ -29,9 +29,13 @@ impl Server {
     }
 
     pub fn with(access: Access) -> Self {
+        Self::of(vec![model("crnn"), of_features()], access)
+    }
+
+    pub fn of(models: Vec<Model>, access: Access) -> Self {
         let scratch = TempDir::new().unwrap();
         let settings = Settings {
-            models: vec![model("crnn"), of_features()],
+            models,
             access,
             threads: 2,
             scratch: scratch.path().to_owned(),

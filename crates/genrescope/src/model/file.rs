@@ -136,6 +136,11 @@ impl Model {
         &self.network
     }
 
+    /// The network that scores.
+    pub(super) fn folded(&self) -> &Network {
+        &self.folded
+    }
+
     /// How many numbers the network holds.
     pub fn parameter_counts(&self) -> zoo::ParameterCounts {
         zoo::ParameterCounts::from(&self.network)

@@ -6,6 +6,7 @@
 mod card;
 mod file;
 mod outline;
+mod sequence;
 mod vertical;
 pub mod zoo;
 
@@ -13,4 +14,5 @@ pub use card::{FORMAT_VERSION, FeatureInput, Header, Normalisation, ProtocolResu
 pub use file::{Model, PatchInput};
 pub use genrescope_nn::Path as KernelPath;
 pub use outline::{Stage, outline};
+pub use sequence::Sequence;
 pub use vertical::{VerticalKernels, vertical_kernels};

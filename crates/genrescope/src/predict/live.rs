@@ -2,8 +2,10 @@
 
 use std::ops::Range;
 
+use super::carried::Carried;
 use super::patch_buffer::PatchBuffer;
 use super::plan::{Patch, Plan};
+use super::timeline::JudgedPatch;
 use super::{PatchLength, SHORTEST_S, Segment, Settings, judge};
 use crate::error::{Error, ErrorKind, Result};
 use crate::features::Reference;
@@ -20,7 +22,7 @@ pub struct Moment {
     /// Where the patch lies, seconds from the beginning, and its scores: those of
     /// [`classify`](super::classify) for that patch. While the newest part is silent there is no genre.
     pub segment: Segment,
-    /// Whether the patch is not full yet: it is padded as a short recording is.
+    /// Whether less than a full patch was heard: it is padded as a short recording is.
     pub provisional: bool,
 }
 
@@ -29,9 +31,10 @@ pub struct Listener<'a> {
     model: &'a Model,
     plan: Plan,
     buffer: PatchBuffer<'a>,
-    /// Frames at which the next provisional answer is due.
+    /// Frames at which the next provisional answer is due; with carried state, the next of all.
     due: usize,
     full: bool,
+    carried: Option<Carried<'a>>,
 }
 
 impl<'a> Listener<'a> {
@@ -47,6 +50,21 @@ impl<'a> Listener<'a> {
                 format!("`{}` measures against the loudest place of a whole recording", model.header.name);
             return Err(Error::new(ErrorKind::BadSettings, what + "; live sound needs another model"));
         }
+        Self::starting(model, hop_s, None)
+    }
+
+    /// A listener whose network goes on from answer to answer instead of starting anew with each patch: an answer is to all
+    /// that was heard, and the last one that of [`PatchLength::Whole`] where nothing was louder than the first second. 0 dB
+    /// is the loudest so far.
+    ///
+    /// # Errors
+    /// [`ErrorKind::BadSettings`] for a hop as above, and those of [`Sequence::new`](crate::model::Sequence::new).
+    pub fn carrying(model: &'a Model, hop_s: f64) -> Result<Self> {
+        Self::starting(model, hop_s, Some(Carried::new(model)?))
+    }
+
+    fn starting(model: &'a Model, hop_s: f64, carried: Option<Carried<'a>>) -> Result<Self> {
+        let front_end = &model.header.front_end;
         // Rounded down: a frame more would come late.
         let frames = (hop_s / front_end.frame_period_s()).floor().max(1.0);
         let patch_hop_s = Some(if hop_s > 0.0 { frames * front_end.frame_period_s() } else { hop_s });
@@ -54,7 +72,7 @@ impl<'a> Listener<'a> {
             Plan::new(model, &Settings { patch: PatchLength::Model, patch_hop_s, ..Settings::default() })?;
         let due = (FIRST_ANSWER_S / front_end.frame_period_s()).ceil() as usize;
         let buffer = PatchBuffer::new(model, &plan)?;
-        Ok(Self { model, plan, buffer, due, full: false })
+        Ok(Self { model, plan, buffer, due, full: false, carried })
     }
 
     /// Takes the next samples (mono, at the front end's rate) and what of the sound so far was lost, seconds; gives the
@@ -85,17 +103,41 @@ impl<'a> Listener<'a> {
     }
 
     fn answers(&mut self) -> Result<Vec<Moment>> {
+        if let Some(carried) = self.carried.take() {
+            return self.carried_answers(carried);
+        }
         let mut patches = Vec::new();
         while let Some(patch) = self.next_patch() {
             patches.push(patch);
         }
         let judged = judge(self.model, patches.into_iter().map(Ok), &self.plan, &mut |_| Ok(()))?;
-        let whole = self.plan.frames(usize::MAX);
-        let moment = |patch| {
-            let segment = self.plan.segment(patch, &self.model.header.genres);
-            Moment { segment, provisional: patch.frames < whole }
-        };
-        Ok(judged.iter().map(moment).collect())
+        Ok(judged.iter().map(|patch| self.moment(patch)).collect())
+    }
+
+    /// One answer a hop, and one at the end.
+    fn carried_answers(&mut self, mut carried: Carried<'a>) -> Result<Vec<Moment>> {
+        let (frames, hop, mut moments) = (self.buffer.frames(), self.plan.hop, Vec::new());
+        loop {
+            let rest = self.buffer.ended() && carried.answered < frames;
+            let end = if rest { self.due.min(frames) } else { self.due };
+            if end > frames {
+                break;
+            }
+            let scores = carried.scores(&self.buffer, end)?;
+            let newest = hop.min(end);
+            let pause = self.buffer.reason(end - newest, newest);
+            let judged = JudgedPatch { start: 0, frames: end, scores: pause.map_or(Ok(scores), Err) };
+            moments.push(self.moment(&judged));
+            self.due = end + hop;
+        }
+        self.buffer.drop_before(carried.first_frame().min(self.due.saturating_sub(2 * hop)));
+        self.carried = Some(carried);
+        Ok(moments)
+    }
+
+    fn moment(&self, judged: &JudgedPatch) -> Moment {
+        let segment = self.plan.segment(judged, &self.model.header.genres);
+        Moment { segment, provisional: judged.frames < self.plan.frames(usize::MAX) }
     }
 
     /// A full patch, or what there is of the first one where an answer is due.

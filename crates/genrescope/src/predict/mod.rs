@@ -10,6 +10,7 @@
 //! and what the timeline needs; [`PatchLength::Whole`] and [`Reference::Clip`](crate::features::Reference::Clip)
 //! need the mel spectrogram to the end, 24 MB an hour.
 
+mod carried;
 mod live;
 mod patch_buffer;
 mod plan;

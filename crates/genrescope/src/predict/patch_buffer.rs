@@ -126,6 +126,12 @@ impl<'a> PatchBuffer<'a> {
         Patch { start, frames, input: self.input(start, frames) }
     }
 
+    /// Mel power of frames that are held.
+    pub(crate) fn power(&self, frames: Range<usize>) -> &[f32] {
+        let place = |frame: usize| (frame - self.dropped) * self.held.bands;
+        &self.held.power[place(frames.start)..place(frames.end)]
+    }
+
     /// Why frames that are held have no genre; none where they have one.
     pub(crate) fn reason(&self, start: usize, frames: usize) -> Option<Reason> {
         let place = start - self.dropped..start - self.dropped + frames;
@@ -141,18 +147,21 @@ impl<'a> PatchBuffer<'a> {
         if let Some(reason) = self.reason(start, frames) {
             return Err(reason);
         }
-        let (bands, first) = (self.held.bands, start - self.dropped);
-        let power = &self.held.power[first * bands..(first + frames) * bands];
         let front_end = &self.model.header.front_end;
-        let fitting_frames = self.model.fitting_frames(frames);
-        let db = fitted(&patch_db(power, front_end, self.clip_maximum), bands, fitting_frames);
+        let db = patch_db(self.power(start..start + frames), front_end, self.clip_maximum);
+        let db = fitted(&db, self.held.bands, self.model.fitting_frames(frames));
         Ok(patch_input(self.model, db, self.waveform.of(front_end.samples_of(start, frames))))
     }
 
     /// Lets go of what neither the next patch nor the last one, which ends with the track, can need.
     fn drop_consumed(&mut self, start: usize) {
         let last = self.frames().saturating_sub(self.plan.frames(usize::MAX));
-        let needed = (start + self.plan.hop).min(last).max(self.dropped);
+        self.drop_before((start + self.plan.hop).min(last));
+    }
+
+    /// Lets go of the frames before this one.
+    pub(crate) fn drop_before(&mut self, frame: usize) {
+        let needed = frame.max(self.dropped);
         self.held.drop_front(needed - self.dropped);
         self.held_lost.drain(..needed - self.dropped);
         self.dropped = needed;

@@ -171,7 +171,7 @@ impl Block {
         memo.z.resize(size(keeps_z, geometry.output.iter().product()), 0.0);
         memo.mask.resize(size(self.keeps_mask(), pooled), 0);
         memo.chosen.resize(size(self.keeps_chosen(), pooled), 0.0);
-        let Memo { z, mask, chosen, numbers, norm } = memo;
+        let Memo { z, mask, chosen, numbers, norm, .. } = memo;
         let before = self.before.as_ref().map(|_| Channels::new(norm, before, true));
         let convolution = Convolution::new(geometry, Cow::Borrowed(weights[0]), before);
         let written = Written { output, z, mask, chosen };

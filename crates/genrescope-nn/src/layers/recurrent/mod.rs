@@ -6,7 +6,7 @@ mod scan;
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use super::{Backward, Memo, Op, ParameterSpec, Pass, Start, Value, single};
+use super::{Backward, Carried, Memo, Op, ParameterSpec, Pass, Start, Value, single};
 use crate::graph::Shape;
 use crate::kernels::Write;
 use crate::parallel::{for_groups, for_samples, sum_groups};
@@ -56,6 +56,8 @@ pub struct Recurrent {
     /// What is given out.
     pub output: Output,
 }
+
+static BEGINNING: Carried = Carried { skip: 0, keep: 0, state: Vec::new() };
 
 const NAMES: [[&str; 4]; 2] =
     [["wx", "wh", "bias", "state_bias"], ["reverse_wx", "reverse_wh", "reverse_bias", "reverse_state_bias"]];
@@ -145,6 +147,7 @@ impl Recurrent {
             path: pass.path,
             x: input.data,
             weights: &weights[count * direction..][..count],
+            from: &BEGINNING,
             cell: PhantomData,
         }
     }
@@ -159,7 +162,9 @@ impl Recurrent {
         memo: &mut Memo,
     ) {
         let (u, directions) = (self.units, self.directions());
-        let scans: Vec<Scan<C>> = (0..directions).map(|d| self.scan(pass, input, weights, d)).collect();
+        let mut carried = std::mem::take(&mut memo.carried);
+        let scan = |direction| Scan { from: &carried, ..self.scan(pass, input, weights, direction) };
+        let scans: Vec<Scan<C>> = (0..directions).map(scan).collect();
         let length = pass.samples * scans[0].record_length();
         memo.numbers.resize(directions * length, 0.0);
         for (scan, records) in scans.iter().zip(memo.numbers.chunks_exact_mut(length.max(1))) {
@@ -176,6 +181,10 @@ impl Recurrent {
                 }
             }
         });
+        if carried.keep > carried.skip {
+            carried.state = scans[0].state(records, carried.keep - 1).to_vec();
+        }
+        memo.carried = carried;
     }
 
     fn run_back<C: Cell + Sync>(&self, pass: &Pass, gradients: Backward) {

@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use super::cell::Cell;
 use crate::kernels::{Path, Product, Strides, Write, multiply};
+use crate::layers::Carried;
 
 /// Weights in the order `wx`, `wh`, `bias` and, where the state's product stays apart, its own bias.
 pub(super) struct Scan<'a, C> {
@@ -19,6 +20,8 @@ pub(super) struct Scan<'a, C> {
     pub(super) path: Path,
     pub(super) x: &'a [f32],
     pub(super) weights: &'a [&'a [f32]],
+    /// Where it begins, if not before the first step.
+    pub(super) from: &'a Carried,
     pub(super) cell: PhantomData<C>,
 }
 
@@ -62,6 +65,12 @@ impl<C: Cell> Scan<'_, C> {
         self.record(sample, step) + (C::RECORD - 1) * self.units
     }
 
+    /// The state after a step as [`Carried`] holds it, from the records of one sample.
+    pub(super) fn state<'b>(&self, records: &'b [f32], step: usize) -> &'b [f32] {
+        let end = self.record(0, step + 1);
+        &records[end - (C::CARRIED + 1) * self.units..end]
+    }
+
     /// `c[rows, columns] (+)= a[rows, depth] · b[depth, columns]`, without packing.
     fn product(&self, a: &[f32], b: &[f32], [rows, depth, columns]: [usize; 3], c: &mut [f32], write: Write) {
         let product = Product {
@@ -95,8 +104,12 @@ impl<C: Cell> Scan<'_, C> {
         self.product(self.input(&samples), wx, shape, &mut driven, Write::Add);
 
         let (mut hidden, mut carried) = (vec![0.0; count * u], vec![0.0; count * carry]);
+        if !self.from.state.is_empty() {
+            let (before, last) = self.from.state.split_at(carry);
+            (carried, hidden) = (before.to_vec(), last.to_vec());
+        }
         let mut gates = vec![0.0; count * width];
-        for step in self.order() {
+        for step in self.order().into_iter().skip(self.from.skip) {
             let driven = |sample: usize| &driven[(sample * self.steps + step) * width..][..width];
             for (sample, gates) in gates.chunks_exact_mut(width).enumerate() {
                 gates.copy_from_slice(if C::APART { self.weights[3] } else { driven(sample) });
