@@ -45,7 +45,7 @@ impl Hearing<'_> {
         &self,
         name: &str,
         open: impl FnOnce() -> Result<AudioStream>,
-        watch: Watch,
+        Watch { heard: tell, judged: show }: Watch,
     ) -> Result<Heard> {
         contained(name, || {
             let mut stream = open()?;
@@ -57,11 +57,11 @@ impl Hearing<'_> {
                     overview.hear(samples);
                     waveform.hear(samples);
                 }
-                (watch.heard)(samples)?;
+                tell(samples)?;
                 self.check(name)
             };
             let mut judged = |patch: &Segment| {
-                (watch.judged)(patch)?;
+                show(patch)?;
                 self.check(name)
             };
             let watch = Watch { heard: &mut heard, judged: &mut judged };
