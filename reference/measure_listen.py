@@ -13,14 +13,13 @@ What OUT.json holds of other parts stays.
 import argparse
 import json
 import os
-import re
 import statistics
 import subprocess
 import threading
 import time
 from pathlib import Path
 
-from measure_process import DEMO, processor
+from measure_process import DEMO, cpu_s, memory_mb, processor
 
 RATE_HZ = 22050
 SAMPLE_BYTES = 2
@@ -52,14 +51,6 @@ class Listener:
         while view:
             view = view[self.process.stdin.write(view):]
 
-    def resident_mb(self) -> float:
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) / 1024
-
-    def cpu_s(self) -> float:
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
     def end(self) -> float:
         """Seconds of the processor in all."""
         self.process.stdin.close()
@@ -83,7 +74,7 @@ def day(binary: str, clip: bytes, hours: int, hop_s: float) -> dict:
         while written < hour * 3600 * SECOND:
             listener.write(clip)
             written += len(clip)
-        resident.append(listener.resident_mb())
+        resident.append(memory_mb(listener.process.pid, "VmRSS"))
     wall_s = time.perf_counter() - start
     listener.end()
     return {
@@ -100,8 +91,8 @@ def hour(binary: str, clip: bytes) -> dict:
     times = 3600 * SECOND // len(clip)
     for _ in range(times):
         listener.write(clip)
-    cpu_s, sound_s = listener.end(), times * len(clip) / SECOND
-    return {"hop_s": 0.5, "lines": listener.count, "cpu_s": round(cpu_s, 1), "share_of_a_core": round(cpu_s / sound_s, 4)}
+    used_s, sound_s = listener.end(), times * len(clip) / SECOND
+    return {"hop_s": 0.5, "lines": listener.count, "cpu_s": round(used_s, 1), "share_of_a_core": round(used_s / sound_s, 4)}
 
 
 def delays(binary: str, clip: bytes, onsets: int) -> dict:
@@ -121,7 +112,7 @@ def delays(binary: str, clip: bytes, onsets: int) -> dict:
         time.sleep(max(0.0, start + place / SECOND - time.perf_counter()))
         written.append(time.perf_counter())
         listener.write(stream[place : place + size])
-    share = listener.cpu_s() / (time.perf_counter() - start)
+    share = cpu_s(listener.process.pid) / (time.perf_counter() - start)
     time.sleep(1)
     at = lambda seconds: written[min(int(seconds * SECOND) // size, len(written) - 1)]
     moments = [(came, line) for came, line in listener.lines if line["schema"].startswith("genrescope.moment")]

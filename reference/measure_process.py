@@ -55,6 +55,18 @@ def processor() -> str:
     return ", ".join(f"{key} {value}" for key, value in fields.items()) or platform.processor()
 
 
+def memory_mb(pid: int, field: str) -> float:
+    """VmRSS of a running process, or VmHWM, its peak."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(rf"{field}:\s+(\d+) kB", status)[1]) / 1024
+
+
+def cpu_s(pid: int) -> float:
+    """Seconds of the processor that a running process has had."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def main() -> None:
     binary, out, commit = sys.argv[1:]
     with tempfile.TemporaryDirectory() as name:

@@ -25,7 +25,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from measure_process import processor, repeated
+from measure_process import cpu_s, memory_mb, processor, repeated
 
 RUNS = 9
 AT_ONCE = 20
@@ -62,14 +62,6 @@ class Server:
 
     def connect(self) -> socket.socket:
         return socket.create_connection((self.address.hostname, self.address.port), timeout=60)
-
-    def peak_mb(self) -> float:
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
-
-    def cpu_s(self) -> float:
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def end(self) -> None:
         self.process.terminate()
@@ -113,16 +105,16 @@ def one(binary: str, prefix: list[str], path: Path) -> dict:
     server.timeline(form)
     served, classified, cpu = [], [], []
     for _ in range(RUNS):
-        before = server.cpu_s()
+        before = cpu_s(server.process.pid)
         served.append(timed(lambda: server.timeline(form)))
-        cpu.append(server.cpu_s() - before)
+        cpu.append(cpu_s(server.process.pid) - before)
         classified.append(timed(lambda: subprocess.run(classify, check=True, stdout=subprocess.DEVNULL)))
     bench = subprocess.run([*prefix, binary, "bench", "--threads", "1", str(path)], check=True, capture_output=True)
     stages = json.loads(bench.stdout)["stages"]
     row = {"runs": RUNS, "wall_s_min": round(min(served), 3), "wall_s_median": round(statistics.median(served), 3)}
     row |= {"cpu_s_min": round(min(cpu), 2), "classify_wall_s_min": round(min(classified), 3)}
     row |= {f"{stage}_alone_1_thread_s": round(stages[stage]["wall_ms"] / 1000, 3) for stage in ("decode", "mel", "network")}
-    row["peak_mb"] = round(server.peak_mb(), 1)
+    row["peak_mb"] = round(memory_mb(server.process.pid, "VmHWM"), 1)
     server.end()
     return row
 
@@ -135,7 +127,7 @@ def at_once(binary: str, prefix: list[str], form: bytes) -> dict:
         answers = list(pool.map(lambda _: server.timeline(form), range(AT_ONCE)))
         taken = time.perf_counter() - start
     row = {"uploads": AT_ONCE, "right": sum(answer == expected for answer in answers), "wall_s": round(taken, 2)}
-    row["peak_mb"] = round(server.peak_mb(), 1)
+    row["peak_mb"] = round(memory_mb(server.process.pid, "VmHWM"), 1)
     server.end()
     return row
 
@@ -160,7 +152,7 @@ def beside(binary: str, prefix: list[str], form: bytes) -> dict:
     row = {
         "idle_connections": IDLE, "slow_uploads": SLOW, "refusal_of_2_gb_s": round(refusal_s, 3),
         "wall_s_alone": round(alone, 3), "wall_s_beside_them": round(crowded, 3), "wall_s_after": round(after, 3),
-        "peak_mb": round(server.peak_mb(), 1),
+        "peak_mb": round(memory_mb(server.process.pid, "VmHWM"), 1),
     }
     server.end()
     return row

@@ -12,6 +12,7 @@ use genrescope_web::{Access, Settings, Token, app, serve};
 use crate::exit::Ending;
 use crate::models;
 use crate::talk::Talk;
+use crate::threads::Threads;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -37,16 +38,13 @@ pub(crate) struct Arguments {
     /// Judge by this model instead of the one inside: a name or a file; several can be chosen from
     #[arg(long, value_name = "NAME|FILE")]
     model: Vec<PathBuf>,
-    /// Threads to judge with; all cores unless given
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    threads: Option<u16>,
+    #[command(flatten)]
+    threads: Threads,
 }
 
 pub(crate) fn run(arguments: &Arguments, talk: &Talk) -> Result<Ending> {
-    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = arguments.threads.map_or_else(cores, usize::from);
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
-    pool.context("threads cannot be started")?;
+    arguments.threads.start()?;
+    let threads = arguments.threads.count();
     let models = arguments.models()?;
     let listener = arguments.listener()?;
     let address = listener.local_addr()?;

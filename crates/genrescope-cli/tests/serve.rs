@@ -95,7 +95,7 @@ fn a_microphone_is_answered_as_listen_writes() {
         let (status, told) = server.ask(&path, chunk);
         let mut told: Value = serde_json::from_str(&told).unwrap();
         assert_eq!(status, 200, "{told}");
-        moments.extend(told["moments"].as_array_mut().unwrap().drain(..));
+        moments.append(told["moments"].as_array_mut().unwrap());
     }
     // The last lines come with the end: what no patch had covered, and the sums.
     let behind = written.len() - moments.len();
