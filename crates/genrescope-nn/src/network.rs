@@ -1,13 +1,19 @@
 //! A graph with its weights.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::graph::{Graph, ShapeError};
+use rayon::prelude::*;
+
+use crate::graph::{Graph, ShapeError, size};
 use crate::kernels::Path;
 use crate::layers::{Mode, Start};
 use crate::plan::Plan;
 use crate::random::{normal, uniform};
-use crate::session::Session;
+use crate::session::{Session, check_inputs};
+
+/// Numbers of the largest value of the samples that a thread infers at once: values stay in the cache until they are read.
+const NEAR: usize = 1 << 19;
 
 /// One array of weights or running statistics.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,21 +44,26 @@ pub struct Network {
     /// First parameter of each node, and one behind the last.
     first: Vec<usize>,
     path: Path,
-    idle: IdleSessions,
+    /// Sessions between two inferences: their buffers are used again, by any thread.
+    idle: Kept<Vec<Session>>,
+    /// Weights of convolutions as inference reads them, by node and number of products.
+    prepared: Kept<PreparedWeights>,
 }
 
-/// Sessions between two inferences: their buffers are used again, by any thread.
-#[derive(Debug, Default)]
-struct IdleSessions(Mutex<Vec<Session>>);
+type PreparedWeights = HashMap<(usize, usize), Arc<Vec<f32>>>;
 
-impl Clone for IdleSessions {
+/// What a network keeps from one inference to the next, whatever the thread; its clones begin without.
+#[derive(Debug, Default)]
+struct Kept<T>(Mutex<T>);
+
+impl<T: Default> Clone for Kept<T> {
     fn clone(&self) -> Self {
         Self::default()
     }
 }
 
-impl IdleSessions {
-    fn sessions(&self) -> MutexGuard<'_, Vec<Session>> {
+impl<T> Kept<T> {
+    fn lock(&self) -> MutexGuard<'_, T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -91,7 +102,8 @@ impl Network {
             parameters,
             first,
             path: Path::detect(),
-            idle: IdleSessions::default(),
+            idle: Kept::default(),
+            prepared: Kept::default(),
         }
     }
 
@@ -119,7 +131,17 @@ impl Network {
 
     /// The same, to be changed (loading, averaging).
     pub fn parameters_mut(&mut self) -> &mut [Parameter] {
+        self.prepared = Kept::default();
         &mut self.parameters
+    }
+
+    /// Weights of a convolution as inference reads them: made once.
+    pub(crate) fn prepared(
+        &self,
+        (node, products): (usize, usize),
+        make: impl FnOnce() -> Vec<f32>,
+    ) -> Arc<Vec<f32>> {
+        self.prepared.lock().entry((node, products)).or_insert_with(|| Arc::new(make())).clone()
     }
 
     /// How many numbers the network holds, running statistics included.
@@ -140,10 +162,25 @@ impl Network {
     /// # Errors
     /// When an input has another length than `samples` and `frames` say, or the graph does not take that many frames.
     pub fn infer(&self, inputs: &[&[f32]], samples: usize, frames: usize) -> Result<Vec<f32>, ShapeError> {
-        let idle = self.idle.sessions().pop();
-        let mut session = idle.unwrap_or_default();
-        let output = session.forward(self, inputs, [samples, frames], Mode::Infer)?.to_vec();
-        self.idle.sessions().push(session);
+        let shapes = self.graph.shapes(frames)?;
+        check_inputs(self, &shapes, inputs, samples)?;
+        let written = self.plan.tasks.iter().map(|task| size(shapes[task.value()]));
+        let (largest, width) = (written.max(), shapes.last().copied().map_or(0, size));
+        let at_once = (NEAR / largest.unwrap_or(1)).max(1);
+        let mut output = vec![0.0; samples * width];
+        let parts = output.par_chunks_mut((at_once * width).max(1)).enumerate();
+        parts.try_for_each(|(number, output)| {
+            let (first, count) = (number * at_once, output.len() / width);
+            let part = inputs.iter().map(|input| {
+                let sample = input.len() / samples;
+                &input[first * sample..(first + count) * sample]
+            });
+            let inputs: Vec<&[f32]> = part.collect();
+            let mut session = self.idle.lock().pop().unwrap_or_default();
+            output.copy_from_slice(session.forward(self, &inputs, [count, frames], Mode::Infer)?);
+            self.idle.lock().push(session);
+            Ok(())
+        })?;
         Ok(output)
     }
 

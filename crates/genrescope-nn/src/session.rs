@@ -43,7 +43,7 @@ impl Session {
         let nodes = network.graph().nodes();
         self.values.resize_with(nodes.len(), Vec::new);
         self.memos.resize_with(nodes.len(), Memo::default);
-        self.check_inputs(network, inputs)?;
+        check_inputs(network, &self.shapes, inputs, samples)?;
         for (index, task) in network.plan().tasks.iter().enumerate() {
             self.run(network, task, inputs);
             if mode == Mode::Infer {
@@ -55,7 +55,12 @@ impl Session {
 
     /// The output of the last pass.
     pub(crate) fn output(&self) -> &[f32] {
-        self.values.last().map_or(&[], Vec::as_slice)
+        self.values.last().map_or(&[], |_| self.written(self.values.len() - 1))
+    }
+
+    /// A value that a task has written; its buffer may be longer.
+    fn written(&self, id: usize) -> &[f32] {
+        &self.values[id][..self.samples * size(self.shapes[id])]
     }
 
     /// Changes where the recurrent layer of a node goes on.
@@ -85,22 +90,6 @@ impl Session {
         &self.d_parameters
     }
 
-    /// Refuses inputs of another length than `samples` and the graph say, and a batch without samples.
-    fn check_inputs(&self, network: &Network, inputs: &[&[f32]]) -> Result<(), ShapeError> {
-        let nodes = network.graph().nodes().iter().zip(&self.shapes);
-        let mut given = inputs.iter();
-        for (node, shape) in nodes.filter(|(node, _)| node.layer == Layer::Input) {
-            let expected = self.samples * size(*shape);
-            if self.samples == 0 || given.next().is_none_or(|input| input.len() != expected) {
-                return Err(ShapeError {
-                    node: node.name.clone(),
-                    message: format!("expects {} samples of {shape:?}", self.samples.max(1)),
-                });
-            }
-        }
-        Ok(())
-    }
-
     fn pass(&self, network: &Network, task: &Task) -> Pass {
         Pass {
             path: network.path(),
@@ -115,10 +104,9 @@ impl Session {
         let node = &network.graph().nodes()[task.node()];
         let length = self.samples * size(self.shapes[task.value()]);
         let mut output = std::mem::take(&mut self.values[task.value()]);
-        if output.capacity() < length {
-            output = self.take(length);
+        if output.len() < length {
+            output = self.buffer(length);
         }
-        output.resize(length, 0.0);
         let mut memo = std::mem::take(&mut self.memos[task.node()]);
         memo.norm.clear();
         if let (Some(other), Mode::Train { .. }) = (task.same_moments, self.mode.unwrap_or(Mode::Infer)) {
@@ -126,9 +114,13 @@ impl Session {
         }
         let inputs: Vec<Value> = node.inputs.iter().map(|id| self.value(network, id.0, given)).collect();
         let (pass, weights) = (self.pass(network, task), weights(network, task));
+        memo.prepared = task.block.as_ref().filter(|_| pass.mode == Mode::Infer).and_then(|block| {
+            let key = (task.node(), block.fast_products(inputs[0].shape)?);
+            Some(network.prepared(key, || block.prepared(inputs[0].shape, &weights)))
+        });
         match &task.block {
-            Some(block) => block.forward(&pass, inputs[0], &weights, &mut output, &mut memo),
-            None => op(&node.layer).forward(&pass, &inputs, &weights, &mut output, &mut memo),
+            Some(block) => block.forward(&pass, inputs[0], &weights, &mut output[..length], &mut memo),
+            None => op(&node.layer).forward(&pass, &inputs, &weights, &mut output[..length], &mut memo),
         }
         self.values[task.value()] = output;
         self.memos[task.node()] = memo;
@@ -143,7 +135,7 @@ impl Session {
         if !task.pays(node)
             && let Some(owed) = owed.take()
         {
-            owed.pay_all(pass.path, pass.samples, &self.values[task.value()], &mut d_output);
+            owed.pay_all(pass.path, pass.samples, self.written(task.value()), &mut d_output);
         }
         let sum = if task.adds_gradient(node) { self.d_values[node.inputs[0].0].take() } else { None };
         let write = if sum.is_some() { Write::Add } else { Write::Replace };
@@ -209,17 +201,26 @@ impl Session {
         let nodes = network.graph().nodes();
         let data = match nodes[id].layer {
             Layer::Input => given[nodes[..id].iter().filter(|node| node.layer == Layer::Input).count()],
-            _ => &self.values[id][..],
+            _ => self.written(id),
         };
         Value { shape: self.shapes[id], data }
     }
 
-    /// A buffer of `length` numbers from the free ones; its content is left over.
+    /// `length` numbers of a free buffer; their contents are left over.
     fn take(&mut self, length: usize) -> Vec<f32> {
+        let mut buffer = self.buffer(length);
+        buffer.truncate(length);
+        buffer
+    }
+
+    /// A free buffer of at least `length` numbers.
+    fn buffer(&mut self, length: usize) -> Vec<f32> {
         let fits = self.free.iter().enumerate().filter(|(_, buffer)| buffer.capacity() >= length);
         let best = fits.min_by_key(|(_, buffer)| buffer.capacity()).map(|(index, _)| index);
         let mut buffer = best.map(|index| self.free.swap_remove(index)).unwrap_or_default();
-        buffer.resize(length, 0.0);
+        if buffer.len() < length {
+            buffer.resize(length, 0.0);
+        }
         buffer
     }
 
@@ -232,6 +233,27 @@ impl Session {
             }
         }
     }
+}
+
+/// Refuses inputs of another length than `samples` and the graph say, and a batch without samples.
+pub(crate) fn check_inputs(
+    network: &Network,
+    shapes: &[Shape],
+    inputs: &[&[f32]],
+    samples: usize,
+) -> Result<(), ShapeError> {
+    let nodes = network.graph().nodes().iter().zip(shapes);
+    let mut given = inputs.iter();
+    for (node, shape) in nodes.filter(|(node, _)| node.layer == Layer::Input) {
+        let expected = samples * size(*shape);
+        if samples == 0 || given.next().is_none_or(|input| input.len() != expected) {
+            return Err(ShapeError {
+                node: node.name.clone(),
+                message: format!("expects {} samples of {shape:?}", samples.max(1)),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Indices of the parameters of a task's nodes.

@@ -23,6 +23,7 @@ pub use recurrent::{Direction, Output, Recurrent, RecurrentKind};
 use crate::graph::Shape;
 use crate::kernels::{Path, Write};
 use std::fmt::Debug;
+use std::sync::Arc;
 
 /// A parameter's name within its node, its shape and how it starts.
 #[derive(Clone, Debug, PartialEq)]
@@ -89,6 +90,8 @@ pub(crate) struct Memo {
     pub(crate) mask: Vec<u8>,
     /// Where a recurrent layer goes on.
     pub(crate) carried: Carried,
+    /// A convolution's weights as its products read them, if they are at hand.
+    pub(crate) prepared: Option<Arc<Vec<f32>>>,
 }
 
 /// Where a recurrent layer goes on in a sequence of one sample that comes in pieces; at its beginning unless set.

@@ -150,6 +150,17 @@ impl Block {
         Epilogue::new(pass.path, affine, self.relu, pool, bands, dropout)
     }
 
+    /// Products of a group of rows of the fast convolution, if samples of this shape are convolved so.
+    pub(crate) fn fast_products(&self, input: Shape) -> Option<usize> {
+        self.conv.geometry(input).winograd().map(|winograd| winograd.products())
+    }
+
+    /// The weights as those products read them: the same for all shapes with as many of them.
+    pub(crate) fn prepared(&self, input: Shape, weights: &[&[f32]]) -> Vec<f32> {
+        let weights = weights[4 * usize::from(self.before.is_some())];
+        self.conv.geometry(input).prepared(weights).unwrap_or_default()
+    }
+
     /// Weights: four of the batch norm before, the convolution's two, four of the batch norm behind.
     pub(crate) fn forward(
         &self,
@@ -171,9 +182,13 @@ impl Block {
         memo.z.resize(size(keeps_z, geometry.output.iter().product()), 0.0);
         memo.mask.resize(size(self.keeps_mask(), pooled), 0);
         memo.chosen.resize(size(self.keeps_chosen(), pooled), 0.0);
-        let Memo { z, mask, chosen, numbers, norm, .. } = memo;
+        let Memo { z, mask, chosen, numbers, norm, prepared, .. } = memo;
+        let prepared = prepared.as_deref().map(Vec::as_slice);
         let before = self.before.as_ref().map(|_| Channels::new(norm, before, true));
-        let convolution = Convolution::new(geometry, Cow::Borrowed(weights[0]), before);
+        let convolution = match prepared {
+            Some(prepared) => Convolution::of_prepared(geometry, Cow::Borrowed(prepared), before),
+            None => Convolution::new(geometry, Cow::Borrowed(weights[0]), before),
+        };
         let written = Written { output, z, mask, chosen };
         match (&self.norm, training) {
             (Some(norm), true) => {

@@ -70,6 +70,11 @@ impl Geometry {
         Winograd::for_kernel(self.kernel[0], self.depth(), self.output[0])
     }
 
+    /// Weights as the products read them, where those are not the weights themselves.
+    pub(super) fn prepared(&self, weights: &[f32]) -> Option<Vec<f32>> {
+        self.winograd().map(|winograd| winograd.kernel(weights))
+    }
+
     /// All rows of the output in turn: as many at once as stay in the cache, a multiple of `unit` but for the last.
     pub(super) fn blocks(&self, unit: usize) -> impl Iterator<Item = Range<usize>> {
         let group = self.winograd().map_or(1, Winograd::rows);
@@ -206,10 +211,16 @@ pub(super) enum Image<'a> {
 impl<'a> Convolution<'a> {
     /// `weights` `[kt, kb, in, out]`.
     pub(super) fn new(geometry: Geometry, weights: Cow<'a, [f32]>, before: Option<Channels<'a>>) -> Self {
-        let weights = match geometry.winograd() {
-            Some(winograd) => winograd.kernel(&weights).into(),
-            None => weights,
-        };
+        let weights = geometry.prepared(&weights).map_or(weights, Cow::Owned);
+        Self::of_prepared(geometry, weights, before)
+    }
+
+    /// `weights` as [`Geometry::prepared`] gives them.
+    pub(super) fn of_prepared(
+        geometry: Geometry,
+        weights: Cow<'a, [f32]>,
+        before: Option<Channels<'a>>,
+    ) -> Self {
         Self { geometry, weights, before }
     }
 

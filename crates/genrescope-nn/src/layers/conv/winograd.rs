@@ -207,7 +207,8 @@ fn input_block<const W: usize>(
     }
 }
 
-/// Row `r` of the output is `Σ pointʳ · product`.
+/// Row `r` of the output is `Σ pointʳ · product`. Each row is a line of its own: in a loop over rows the sums would stand
+/// on the stack.
 #[inline(always)]
 fn output_block<const W: usize>(
     first: usize,
@@ -217,24 +218,38 @@ fn output_block<const W: usize>(
     (output, width): (&mut [f32], usize),
 ) {
     let product = |i: usize| block::<_, W>(products, i * stride + first);
-    let mut y = [[0.0; W]; MOST - 1];
-    y[0] = *product(0);
-    for (pair, point) in PAIRS.into_iter().enumerate().take(pairs) {
+    let (mut even, mut odd) = ([[0.0; W]; PAIRS.len()], [[0.0; W]; PAIRS.len()]);
+    for pair in 0..pairs {
         let (plus, minus) = (product(2 * pair + 1), product(2 * pair + 2));
         for x in 0..W {
-            let (even, odd) = (plus[x] + minus[x], plus[x] - minus[x]);
-            for (row, y) in y.iter_mut().enumerate().take(2 * pairs + 1) {
-                y[x] += power(point, row) * if row % 2 == 0 { even } else { odd };
-            }
+            (even[pair][x], odd[pair][x]) = (plus[x] + minus[x], plus[x] - minus[x]);
         }
     }
-    let infinite = product(2 * pairs + 1);
-    for x in 0..W {
-        y[last][x] += infinite[x];
+    let (zero, infinite, rows) = (product(0), product(2 * pairs + 1), 0..=last);
+    macro_rules! write_rows {
+        ($($row:literal: $terms:ident),*) => {$(
+            if rows.contains(&$row) && $row * width < output.len() {
+                let mut y = if $row == 0 { *zero } else { [0.0; W] };
+                for x in 0..W {
+                    for pair in 0..pairs {
+                        y[x] += const { powers($row) }[pair] * $terms[pair][x];
+                    }
+                }
+                if $row == last {
+                    for x in 0..W {
+                        y[x] += infinite[x];
+                    }
+                }
+                *block_mut::<_, W>(output, $row * width + first) = y;
+            }
+        )*};
     }
-    for (row, y) in output.chunks_exact_mut(width).zip(y) {
-        *block_mut::<_, W>(row, first) = y;
-    }
+    write_rows!(0: even, 1: odd, 2: even, 3: odd, 4: even, 5: odd, 6: even);
+}
+
+/// The points of [`PAIRS`] to this power.
+const fn powers(exponent: usize) -> [f32; PAIRS.len()] {
+    [power(PAIRS[0], exponent), power(PAIRS[1], exponent), power(PAIRS[2], exponent)]
 }
 
 /// The product's row is `Σ pointʳ · dy[r]`. A row that is not there is empty, and zero.
@@ -246,12 +261,13 @@ fn gradient_block<const W: usize>(
     last: usize,
     v: &mut [&mut [f32]; MOST],
 ) {
+    let row = |i: usize| if rows[i].is_empty() { [0.0; W] } else { *block::<_, W>(rows[i], first) };
     let mut w = [[0.0; W]; MOST - 1];
-    for (w, row) in w.iter_mut().zip(rows).filter(|(_, row)| !row.is_empty()) {
-        *w = *block::<_, W>(row, first);
+    for (i, w) in w.iter_mut().enumerate().take(2 * pairs + 1) {
+        *w = row(i);
     }
     let mut values = [[0.0; W]; MOST];
-    (values[0], values[2 * pairs + 1]) = (w[0], w[last]);
+    (values[0], values[2 * pairs + 1]) = (w[0], row(last));
     for (pair, point) in PAIRS.into_iter().enumerate().take(pairs) {
         for x in 0..W {
             let (mut even, mut odd) = (0.0, 0.0);
