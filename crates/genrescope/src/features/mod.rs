@@ -75,6 +75,30 @@ pub struct FrontEnd {
     pub floor_db: f32,
     /// What stands before the first and after the last sample.
     pub padding: Padding,
+    /// What becomes of mel power before the network sees it.
+    #[serde(skip_serializing_if = "Compression::is_decibels")]
+    pub compression: Compression,
+}
+
+/// What becomes of mel power before the network sees it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Compression {
+    /// dB under [`FrontEnd::reference`], cut at [`FrontEnd::floor_db`].
+    #[default]
+    Decibels,
+    /// `log10(1 + gain · power)` of power in half precision, as musicnn has it; reference and floor do not count.
+    Log10 {
+        /// What power is multiplied by.
+        gain: f32,
+    },
+}
+
+impl Compression {
+    /// Whether levels are in dB.
+    pub fn is_decibels(&self) -> bool {
+        *self == Self::Decibels
+    }
 }
 
 /// What 0 dB is.
@@ -116,6 +140,21 @@ impl FrontEnd {
             reference: Reference::Patch,
             floor_db: -60.0,
             padding: Padding::Constant,
+            compression: Compression::Decibels,
+        }
+    }
+
+    /// The front end of musicnn: 16 kHz, 96 bands, a frame every 16 ms.
+    pub fn musicnn() -> Self {
+        Self {
+            sample_rate_hz: 16_000,
+            n_fft: 512,
+            hop_samples: 256,
+            mel_bands: 96,
+            frame_step: 1.0,
+            padding: Padding::Reflect,
+            compression: Compression::Log10 { gain: 10_000.0 },
+            ..Self::gtzan_mel()
         }
     }
 
@@ -153,6 +192,13 @@ impl FrontEnd {
         within("hop_samples", self.hop_samples as f64, 1.0..=65_536.0)?;
         within("mel_bands", self.mel_bands as f64, 1.0..=1024.0)?;
         within("frame_step", self.frame_step, 1.0..=1000.0)?;
+        if let Compression::Log10 { gain } = self.compression {
+            within("gain", gain.into(), 1e-3..=1e9)?;
+            if self.reference == Reference::Clip {
+                let what = "front end: compression log10 has no reference; state reference = patch";
+                return Err(Error::new(ErrorKind::BadSettings, what));
+            }
+        }
         within("floor_db", self.floor_db.into(), -300.0..=-1.0)
     }
 }
