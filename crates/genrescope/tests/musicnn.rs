@@ -3,11 +3,16 @@
 
 mod support;
 
-use genrescope::audio::Waveform;
+use std::collections::HashMap;
+
+use genrescope::audio::{AudioStream, Waveform, audio_files};
+use genrescope::dataset::taggrams;
 use genrescope::features::{mel_spectrogram, patch_db};
-use genrescope::model::{Model, PatchInput};
+use genrescope::model::{Head, Model, PatchInput};
+use genrescope::predict::{Decoding, Settings, classify};
+use rayon::prelude::*;
 use serde::Deserialize;
-use support::{assert_all_close, golden, music, sound};
+use support::{assert_all_close, golden, music, shared_data, sound};
 
 /// Made by `reference/make_musicnn_golden.py`.
 #[derive(Deserialize)]
@@ -60,4 +65,43 @@ fn tags_and_embeddings_are_those_of_the_package() {
         // Weights of half precision: 11 bits.
         assert_all_close(&embeddings[0], &case.embedding, 5e-3 * f64::from(largest), 0.0);
     }
+}
+
+fn top(head: &Head, windows: &[Vec<f32>]) -> usize {
+    let mean = |tag: usize| windows.iter().map(|row| row[tag]).sum::<f32>() / windows.len() as f32;
+    let scores = head.scores(&(0..windows[0].len()).map(mean).collect::<Vec<f32>>());
+    (0..scores.len()).max_by(|&a, &b| scores[a].total_cmp(&scores[b])).unwrap()
+}
+
+#[test]
+fn audio_has_the_genre_of_its_published_taggram() {
+    let folders = shared_data("musicnn-taggram").zip(shared_data("gtzan-mini"));
+    let Some((published, audio)) = folders else { return };
+    let mut windows = HashMap::new();
+    for part in ["training", "evaluation"] {
+        let name = format!("{part}_data_GTZAN_MSDmusicnn_taggram.npz");
+        windows.extend(taggrams::read(&published.join(name)).unwrap());
+    }
+    assert_eq!(windows.len(), 443 + 290);
+    let model = Model::musicnn().unwrap();
+    let head = model.header.head.clone().unwrap();
+    let settings = Settings {
+        patch_hop_s: Some(model.header.patch_s()),
+        decoding: Decoding::Inline,
+        ..Settings::default()
+    };
+    let files: Vec<_> = audio_files(&audio).into_iter().collect::<Result<_, _>>().unwrap();
+    let known: Vec<_> = files
+        .iter()
+        .filter_map(|path| Some((path, windows.get(path.file_stem()?.to_str()?)?)))
+        .collect();
+    assert_eq!(known.len(), 44);
+    let same = known.par_iter().filter(|(path, windows)| {
+        let stream = AudioStream::open(path, model.header.front_end.sample_rate_hz).unwrap();
+        let tags = classify(&model, stream, &settings).unwrap().scores;
+        top(&head, &[tags]) == top(&head, windows)
+    });
+    let same = same.count();
+    println!("{same} of 44");
+    assert!(same >= 42, "{same} of 44");
 }

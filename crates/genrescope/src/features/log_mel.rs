@@ -56,7 +56,10 @@ pub fn power_to_db(power: &[f32], reference: f32, least: f32, top_db: Option<f32
 /// `[frames, bands]` → the same, unit: dB, at most 0 for a clip maximum that is one.
 pub fn patch_db(power: &[f32], front_end: &FrontEnd, clip_maximum: Option<f32>) -> Vec<f32> {
     if let Compression::Log10 { gain } = front_end.compression {
-        return power.iter().map(|&p| (gain * half_precision(p)).ln_1p() * std::f32::consts::LOG10_E).collect();
+        return power
+            .iter()
+            .map(|&p| (gain * half_precision(p)).ln_1p() * std::f32::consts::LOG10_E)
+            .collect();
     }
     let reference = clip_maximum.filter(|_| front_end.reference == Reference::Clip);
     let mut db = power_to_db(power, reference.unwrap_or_else(|| maximum(power)), LEAST_POWER, None);

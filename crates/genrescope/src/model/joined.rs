@@ -44,7 +44,9 @@ impl Head {
         let numbers = self.weights.iter().flatten().chain(&self.bias);
         match fits && genres > 1 && numbers.into_iter().all(|number| number.is_finite()) {
             true => Ok(()),
-            false => Err(format!("its head needs {genres} rows of {tags} finite weights, and as many biases")),
+            false => {
+                Err(format!("its head needs {genres} rows of {tags} finite weights, and as many biases"))
+            }
         }
     }
 
@@ -100,7 +102,8 @@ impl Model {
     /// # Errors
     /// [`ErrorKind::BadSettings`] when the other model has no head, or one of other genres.
     pub fn joined(self, tags: Self, name: &str) -> Result<Self> {
-        let refuse = |what: &str| Err(Error::new(ErrorKind::BadSettings, format!("`{}` {what}", tags.header.name)));
+        let refuse =
+            |what: &str| Err(Error::new(ErrorKind::BadSettings, format!("`{}` {what}", tags.header.name)));
         let Some(head) = tags.header.head.clone() else {
             return refuse("has no head of genres to join with");
         };
@@ -144,7 +147,8 @@ impl Model {
     /// [`ErrorKind::BadSettings`] for a network without such a layer, and those of [`Model::scores`].
     pub fn embeddings(&self, patches: &[super::PatchInput]) -> Result<Vec<Vec<f32>>> {
         let network = self.folded().up_to(super::zoo::musicnn::EMBEDDING).ok_or_else(|| {
-            let what = format!("`{}` ({}) has no embedding; musicnn has", self.header.name, self.header.network);
+            let what =
+                format!("`{}` ({}) has no embedding; musicnn has", self.header.name, self.header.network);
             Error::new(ErrorKind::BadSettings, what)
         })?;
         let (inputs, frames) = self.network_inputs(patches)?;

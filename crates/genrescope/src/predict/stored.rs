@@ -106,8 +106,7 @@ fn within(windows: &[Arc<TagWindow>], span_s: &Range<f64>) -> Vec<Arc<TagWindow>
     if !found.is_empty() {
         return found;
     }
-    let far = |window: &Arc<TagWindow>| {
-        (window.span_s.start + window.span_s.end - span_s.start - span_s.end).abs()
-    };
+    let far =
+        |window: &Arc<TagWindow>| (window.span_s.start + window.span_s.end - span_s.start - span_s.end).abs();
     windows.iter().min_by(|a, b| far(a).total_cmp(&far(b))).map(Arc::clone).into_iter().collect()
 }

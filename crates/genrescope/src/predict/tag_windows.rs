@@ -140,7 +140,8 @@ impl<'a> TagWindows<'a> {
     fn window(&self, frames: Range<usize>) -> TagWindow {
         let header = &self.tagger.model.header;
         let (bands, time_s) = (self.held.bands, |frame: usize| frame as f64 * self.period_s());
-        let power = &self.held.power[(frames.start - self.dropped) * bands..(frames.end - self.dropped) * bands];
+        let power =
+            &self.held.power[(frames.start - self.dropped) * bands..(frames.end - self.dropped) * bands];
         let rows = patch_db(power, &header.front_end, None);
         TagWindow {
             span_s: time_s(frames.start)..time_s(frames.end),

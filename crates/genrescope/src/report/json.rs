@@ -141,9 +141,5 @@ fn segment(segment: &Segment) -> SegmentRecord<'_> {
 }
 
 fn failed<'a>(path: &'a str, error: &Error) -> Failed<'a> {
-    Failed {
-        schema: SCHEMA,
-        path,
-        error: ErrorRecord::from(error),
-    }
+    Failed { schema: SCHEMA, path, error: ErrorRecord::from(error) }
 }

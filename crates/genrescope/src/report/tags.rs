@@ -66,7 +66,12 @@ pub fn record(entry: &Entry, model: &ModelLabel, detail: Detail) -> String {
     json.expect("strings and finite numbers always serialise")
 }
 
-fn judged<'a>(path: &'a str, prediction: &'a Prediction, model: &'a ModelLabel, detail: Detail) -> Judged<'a> {
+fn judged<'a>(
+    path: &'a str,
+    prediction: &'a Prediction,
+    model: &'a ModelLabel,
+    detail: Detail,
+) -> Judged<'a> {
     let tag = |(index, score): (usize, f32)| TagScore { tag: &model.genres[index], score };
     let segment = |segment: &'a Segment| SegmentRecord {
         start_s: rounded_s(segment.start_s),
