@@ -455,8 +455,12 @@ fn best_answers_with_genres_and_live_as_well() {
         ran(&mut stage.genrescope(&["classify", "--model", "best", "song.wav", "--format", "json"]));
     assert_eq!((stderr.as_str(), code), ("", 0));
     let records = records(&json);
-    assert_eq!((&records[0]["model"]["name"], records[0]["scores"].as_array().unwrap().len()), (&"best".into(), 10));
-    let listen = ["listen", "--simulate", "song.wav", "--speed", "max", "--format", "jsonl", "--model", "best"];
+    assert_eq!(
+        (&records[0]["model"]["name"], records[0]["scores"].as_array().unwrap().len()),
+        (&"best".into(), 10)
+    );
+    let listen =
+        ["listen", "--simulate", "song.wav", "--speed", "max", "--format", "jsonl", "--model", "best"];
     let (lines, _, code) = ran(&mut stage.genrescope(&listen));
     let moments: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(code == 0 && moments[0]["provisional"] == true, "{lines}");

@@ -91,10 +91,8 @@ fn audio_has_the_genre_of_its_published_taggram() {
         ..Settings::default()
     };
     let files: Vec<_> = audio_files(&audio).into_iter().collect::<Result<_, _>>().unwrap();
-    let known: Vec<_> = files
-        .iter()
-        .filter_map(|path| Some((path, windows.get(path.file_stem()?.to_str()?)?)))
-        .collect();
+    let known: Vec<_> =
+        files.iter().filter_map(|path| Some((path, windows.get(path.file_stem()?.to_str()?)?))).collect();
     assert_eq!(known.len(), 44);
     let same = known.par_iter().filter(|(path, windows)| {
         let stream = AudioStream::open(path, model.header.front_end.sample_rate_hz).unwrap();
