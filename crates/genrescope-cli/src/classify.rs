@@ -6,7 +6,7 @@ use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
-use genrescope::model::Model;
+use genrescope::model::{Model, Vocabulary};
 use genrescope::predict::{Decoding, Settings, classify};
 use genrescope::report::{Detail, Entry, ModelLabel};
 
@@ -24,7 +24,8 @@ Examples:
   genrescope classify song.mp3
   genrescope classify song.mp3 --timeline --from 30 --to 90
   genrescope classify song.mp3 --format audacity -o labels.txt
-  genrescope classify music/ --format csv -o genres.csv
+  genrescope classify music/ --model best --format csv -o genres.csv
+  genrescope classify song.mp3 --vocabulary tags --top 10
   find . -name '*.flac' -print0 | genrescope classify --files-from - --format jsonl
   curl -s https://example.org/stream.ogg | genrescope classify -";
 
@@ -38,9 +39,12 @@ pub(crate) struct Arguments {
     /// Read paths from this file, one a line or NUL-separated; - for standard input
     #[arg(long, value_name = "FILE")]
     files_from: Option<PathBuf>,
-    /// Name this many genres in text, the leading one included
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
-    top: u16,
+    /// Name this many genres (2 unless given) or tags (5) in text, the leading one included
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    top: Option<u16>,
+    /// Say which of ten genres it is, or how well each of 50 tags fits
+    #[arg(long, value_enum, default_value_t = Words::Genres)]
+    vocabulary: Words,
     /// Show how the genre changes over the track
     #[arg(long)]
     timeline: bool,
@@ -59,23 +63,41 @@ pub(crate) struct Arguments {
     strict: bool,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Words {
+    Genres,
+    Tags,
+}
+
 impl Arguments {
-    fn style(&self) -> Style {
+    fn style(&self, model: &Model) -> Style {
         let detail = if self.timeline { Detail::Segments } else { Detail::Track };
-        Style { format: self.format, top: self.top.into(), detail }
+        let vocabulary = model.header.vocabulary;
+        let top = self.top.unwrap_or(if vocabulary == Vocabulary::Tags { 5 } else { 2 });
+        Style { format: self.format, top: top.into(), detail, vocabulary }
+    }
+
+    fn model_and_settings(&self) -> Result<(Model, Settings)> {
+        match self.vocabulary {
+            Words::Genres => self.judging.model_and_settings(),
+            Words::Tags if self.format.is_of_one_recording() => {
+                bail!("tags go into text, json, jsonl and csv; choose one of these")
+            }
+            Words::Tags => self.judging.tags_and_settings(),
+        }
     }
 }
 
 pub(crate) fn run(arguments: &Arguments, talk: &Talk) -> Result<Ending> {
     let threads = arguments.threads.count();
-    let (model, settings) = arguments.judging.model_and_settings()?;
+    let (model, settings) = arguments.model_and_settings()?;
     let inputs = inputs::gather(&arguments.paths, arguments.files_from.as_deref())?;
     if arguments.format.is_of_one_recording() && inputs.len() != 1 {
         bail!("this format holds one recording, here are {}; name one, or choose csv or json", inputs.len());
     }
     let label = ModelLabel::from(&model);
     talk.detail(&format!("model {} ({}), {threads} threads", label.name, label.hash));
-    let report = Report::open(arguments.output.as_deref(), arguments.style(), label)?;
+    let report = Report::open(arguments.output.as_deref(), arguments.style(&model), label)?;
     let count = inputs.len();
     let talk = talk.counting_to(count);
     let events = crew::start(inputs, threads, judging(model, &settings, crew::threads_each(threads, count)))?;

@@ -31,6 +31,7 @@ Examples:
   genrescope evaluate settings.toml --out runs/cv --folds 3      # the first three
   genrescope evaluate settings.toml --out runs/cv --fold 2       # one fold, for a scheduler
   genrescope evaluate settings.toml --out runs/cv --collect      # joins them
+  genrescope evaluate settings.toml --out runs/best --model best --taggrams tags.npz --readings readings.csv --what best
   genrescope evaluate settings.toml --out runs/svm --baseline svm
   genrescope evaluate settings.toml --out runs/cv --perturb transpose   # trained folds"
 )]
@@ -71,6 +72,12 @@ pub(crate) struct Args {
     /// semitones into transposition.csv), or values such as transpose=-2,0,2; may be given many times
     #[arg(long, value_name = "CHANGE", conflicts_with_all = ["fold", "folds", "collect", "baseline", "other_results"])]
     perturb: Vec<Perturbation>,
+    /// Train nothing: read a finished joined model (best) once on the test part
+    #[arg(long, value_name = "NAME", requires = "taggrams", conflicts_with_all = ["fold", "folds", "collect", "baseline", "perturb"])]
+    model: Option<PathBuf>,
+    /// Published tag scores of the test tracks, as .npz, that the model reads beside their spectrograms
+    #[arg(long, value_name = "FILE", requires = "model")]
+    taggrams: Option<PathBuf>,
     #[command(flatten)]
     threads: Threads,
     /// Commit of the code, for run.json and the models' headers
@@ -102,6 +109,14 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Ending> {
         readings,
         other_results: args.other_results.clone(),
     };
+    if let (Some(model), Some(taggrams)) = (&args.model, &args.taggrams) {
+        let [Experiment { settings, .. }] = &experiments[..] else {
+            anyhow::bail!("a finished model is read by settings of one experiment");
+        };
+        let model = crate::models::load(Some(model))?;
+        let result = evaluate::evaluate_joined(&model, taggrams, settings, &options)?;
+        return print(&summary(&result));
+    }
     let mut progress = TrainingProgress::new(talk);
     progress.work.one_fold = args.fold.is_some();
     progress.work.most_folds = args.folds.map(usize::from);

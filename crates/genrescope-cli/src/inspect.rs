@@ -55,7 +55,9 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<Ending> {
     let name = arguments.model.as_deref().and_then(|name| name.to_str());
     let is_file = arguments.model.as_deref().is_some_and(|path| path.exists());
-    match architectures().find(|architecture| Some(architecture.name) == name && !is_file) {
+    match architectures()
+        .find(|architecture| Some(architecture.name) == name && !is_file && name != Some("musicnn"))
+    {
         Some(architecture) => {
             let published = architecture.published;
             let input = Input {
@@ -82,7 +84,7 @@ fn draw(arguments: &Arguments, name: &str, stages: &[Stage]) -> Result<Ending> {
 }
 
 fn model(arguments: &Arguments) -> Result<Ending> {
-    let model = models::load(arguments.model.as_deref())?;
+    let model = models::find(arguments.model.as_deref())?;
     if arguments.frames.is_some() || arguments.features.is_some() {
         return Err(anyhow!(
             "a model has its own frames and features; --frames and --features are of networks"
@@ -132,7 +134,7 @@ fn text(model: &Model) -> String {
             format!("{}, {} parameters ({} trainable)", header.network, counts.all, counts.trainable),
         ),
         ("patch", format!("{} frames = {:.2} s, {length}", header.patch_frames, header.patch_s())),
-        ("genres", header.genres.join(", ")),
+        (if header.vocabulary.is_genres() { "genres" } else { "tags" }, header.genres.join(", ")),
         ("audio", format!("{} Hz mono", front_end.sample_rate_hz)),
         (
             "spectrogram",
@@ -152,8 +154,20 @@ fn text(model: &Model) -> String {
         ("licence", header.licence.clone()),
         ("commit", header.commit.clone()),
     ];
+    let joined = model.tagger().map_or_else(String::new, |tagger| {
+        let (tags, trained) = (&tagger.model, &tagger.head().trained_on);
+        format!(
+            "{:<12} {} ({}), a head on its {} tags: {}, {} tracks\n",
+            "joined with",
+            tags.header.name,
+            tags.hash(),
+            tags.header.genres.len(),
+            trained.data,
+            trained.tracks
+        )
+    });
     let facts = rows.iter().map(|(name, value)| format!("{name:<12} {value}\n"));
-    facts.chain(header.results.iter().map(result)).collect()
+    facts.chain([joined]).chain(header.results.iter().map(result)).collect()
 }
 
 fn result(result: &ProtocolResult) -> String {

@@ -10,7 +10,7 @@ use crate::models;
 
 #[derive(clap::Args)]
 pub(crate) struct Judging {
-    /// Judge by this model instead of the one inside: a name or a file
+    /// Judge by this model: fast (unless given), best (slower), or a file
     #[arg(long, value_name = "NAME|FILE")]
     model: Option<PathBuf>,
     /// Length of what the network sees at once; whole: the track as one sequence
@@ -33,7 +33,15 @@ pub(crate) struct Judging {
 impl Judging {
     /// The model, and settings that it can be used with.
     pub(crate) fn model_and_settings(&self) -> Result<(Model, Settings)> {
-        let model = models::load(self.model.as_deref())?;
+        self.used_with(models::load(self.model.as_deref())?)
+    }
+
+    /// The model of tags, and settings that it can be used with.
+    pub(crate) fn tags_and_settings(&self) -> Result<(Model, Settings)> {
+        self.used_with(models::load_tags(self.model.as_deref())?)
+    }
+
+    fn used_with(&self, model: Model) -> Result<(Model, Settings)> {
         let settings = Settings {
             patch: self.patch.unwrap_or(PatchLength::Model),
             patch_hop_s: self.patch_hop,

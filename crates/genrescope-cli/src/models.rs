@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
-use genrescope::model::Model;
 use genrescope::model::zoo::{Architecture, architectures};
+use genrescope::model::{Model, Vocabulary};
 use serde::Serialize;
 
 use crate::exit::Ending;
@@ -56,14 +56,37 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending> {
     print(&if arguments.json { serde_json::to_string_pretty(&rows)? + "\n" } else { table(&rows)? })
 }
 
-/// The model inside, one by name, or one from a file.
+/// A model of genres: the one inside, one by name, or one from a file.
 pub(crate) fn load(choice: Option<&Path>) -> Result<Model> {
-    let embedded = Model::embedded()?;
-    match choice {
-        Some(name) if name != Path::new("default") && name != Path::new(&embedded.header.name) => {
-            from_file(name)
-        }
-        _ => Ok(embedded),
+    let model = find(choice)?;
+    if model.header.vocabulary == Vocabulary::Genres {
+        return Ok(model);
+    }
+    Err(anyhow!(
+        "`{}` gives tags, no genres; choose `best`, whose genres rest on its tags, or `classify --vocabulary tags`",
+        model.header.name
+    ))
+}
+
+/// A model of tags: musicnn, or one from a file.
+pub(crate) fn load_tags(choice: Option<&Path>) -> Result<Model> {
+    let Some(choice) = choice else { return Ok(Model::musicnn()?) };
+    let model = find(Some(choice))?;
+    let model = model.tagger().map(|tagger| tagger.model.clone()).unwrap_or(model);
+    if model.header.vocabulary == Vocabulary::Tags {
+        return Ok(model);
+    }
+    Err(anyhow!("`{}` gives genres, no tags; choose `musicnn`", model.header.name))
+}
+
+/// Any model: the one inside, one by name, or one from a file.
+pub(crate) fn find(choice: Option<&Path>) -> Result<Model> {
+    let name = choice.map_or(Some("default"), Path::to_str);
+    match (name, choice) {
+        (Some("default" | "fast"), _) | (_, None) => Ok(Model::embedded()?),
+        (Some("best"), _) => Ok(Model::best()?),
+        (Some("musicnn"), _) => Ok(Model::musicnn()?),
+        (_, Some(path)) => from_file(path),
     }
 }
 
@@ -71,7 +94,7 @@ fn from_file(path: &Path) -> Result<Model> {
     let is_name = path.extension().is_none() && path.components().count() == 1;
     if is_name && !path.exists() {
         let name = path.display();
-        return Err(anyhow!("no model is called `{name}`; give `default` or a model file"));
+        return Err(anyhow!("no model is called `{name}`; give `fast`, `best` or a model file"));
     }
     Model::load(path).context("the model cannot be used")
 }
@@ -105,10 +128,17 @@ fn table(rows: &[Row]) -> Result<String> {
             text += &format!("{}: {}\n", row.family, row.source);
         }
     }
-    let header = Model::embedded()?.header;
+    text += "\nthe models inside; more by `genrescope inspect NAME`\n";
+    let (fast, tags) = (Model::embedded()?.header, Model::musicnn()?.header);
     text += &format!(
-        "\nthe model inside: {} (network {}); more by `genrescope inspect`\n",
-        header.name, header.network
+        "{:<9} {}, for genres; also called {}: used unless --model says more\n",
+        "fast", fast.network, fast.name
+    );
+    text += &format!("{:<9} fast joined with genres that follow from the tags of musicnn: slower\n", "best");
+    text += &format!(
+        "{:<9} {} tags: classify --vocabulary tags, features --set embedding\n",
+        "musicnn",
+        tags.genres.len()
     );
     Ok(text)
 }

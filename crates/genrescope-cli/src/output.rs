@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use genrescope::audio::Title;
+use genrescope::model::Vocabulary;
 use genrescope::report::text::{Colour, Layout};
-use genrescope::report::{Detail, Entry, ModelLabel, audacity, csv, jams, json, text};
+use genrescope::report::{Detail, Entry, ModelLabel, audacity, csv, jams, json, tags, text};
 
 use crate::exit::Ending;
 
@@ -41,6 +42,7 @@ pub(crate) struct Style {
     pub(crate) format: Format,
     pub(crate) top: usize,
     pub(crate) detail: Detail,
+    pub(crate) vocabulary: Vocabulary,
 }
 
 /// A report that is being written.
@@ -61,6 +63,7 @@ impl Report {
         let opening = match style.format {
             Format::Text | Format::Jsonl | Format::Audacity | Format::Jams => String::new(),
             Format::Json => "[".into(),
+            Format::Csv if style.vocabulary == Vocabulary::Tags => tags::csv_header(&report.model),
             Format::Csv => csv::header(&report.model),
         };
         report.sink.write(opening.as_bytes())?;
@@ -87,13 +90,17 @@ impl Report {
         let detail = self.style.detail;
         let between =
             |first: &'static str, others: &'static str| if self.entries == 0 { first } else { others };
+        let are_tags = self.style.vocabulary == Vocabulary::Tags;
+        let text = if are_tags { tags::text } else { text::entry };
+        let record = if are_tags { tags::record } else { json::record };
         match self.style.format {
             Format::Text if detail == Detail::Segments && entry.outcome.is_ok() => {
-                between("", "\n").to_owned() + &text::entry(entry, &self.model, &self.layout)
+                between("", "\n").to_owned() + &text(entry, &self.model, &self.layout)
             }
-            Format::Text => text::entry(entry, &self.model, &self.layout),
-            Format::Json => between("\n", ",\n").to_owned() + &json::record(entry, &self.model, detail),
-            Format::Jsonl => json::record(entry, &self.model, detail) + "\n",
+            Format::Text => text(entry, &self.model, &self.layout),
+            Format::Json => between("\n", ",\n").to_owned() + &record(entry, &self.model, detail),
+            Format::Jsonl => record(entry, &self.model, detail) + "\n",
+            Format::Csv if are_tags => tags::csv_rows(entry, &self.model, detail),
             Format::Csv => csv::rows(entry, &self.model, detail),
             Format::Audacity => entry.outcome.as_ref().map(audacity::labels).unwrap_or_default(),
             Format::Jams => jams::document(entry, &Title::default(), &self.model),

@@ -410,3 +410,59 @@ fn names_that_are_not_utf_8_are_judged_and_shown_with_a_warning() {
     assert_eq!(records[0]["path"], "music/caf\u{fffd}.wav");
     assert!(stderr.contains("not UTF-8"), "{stderr}");
 }
+
+#[test]
+fn tags_stand_each_by_itself_and_fit_their_schema() {
+    let stage = Stage::new();
+    stage.song("song.wav", 8.0);
+    stage.file("quiet.wav", &wav(&vec![0.0; 50_000]));
+    let tags = |more: &[&str]| {
+        let own = ["classify", "--vocabulary", "tags", "song.wav", "quiet.wav", "absent.wav"];
+        ran(&mut stage.genrescope(&[&own[..], more].concat()))
+    };
+    let (json, _, code) = tags(&["--format", "json", "--timeline"]);
+    let records: Vec<Value> = serde_json::from_str(&json).unwrap();
+    let schema: Value = serde_json::from_str(genrescope::report::tags::SCHEMA_TEXT).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    for record in &records {
+        let errors: Vec<String> = validator.iter_errors(record).map(|e| e.to_string()).collect();
+        assert!(errors.is_empty(), "{errors:?} in {record}");
+    }
+    assert_eq!((records.len(), code), (3, 1));
+    let scores: Vec<f64> =
+        records[0]["tags"].as_array().unwrap().iter().map(|tag| tag["score"].as_f64().unwrap()).collect();
+    assert_eq!(scores.len(), 50);
+    assert!(scores.is_sorted_by(|a, b| a >= b), "{scores:?}");
+    assert!((scores.iter().sum::<f64>() - 1.0).abs() > 1e-3, "they are no shares");
+    assert_eq!(records[0]["segments"][0]["scores"].as_array().unwrap().len(), 50);
+    assert_eq!(records[1]["reason"], "silence");
+
+    let (csv, _, _) = tags(&["--format", "csv"]);
+    let lines: Vec<&str> = csv.lines().collect();
+    assert!(lines[0].starts_with("path,start_s,end_s,reason,error_kind,error,rock,pop,"), "{}", lines[0]);
+    assert_eq!(lines[1].split(',').count(), 56);
+    let (text, _, _) = tags(&["--top", "3"]);
+    assert_eq!(text.lines().next().unwrap().matches(" %").count(), 3, "{text}");
+    let (_, stderr, code) = ran(&mut stage.genrescope(&["classify", "--model", "musicnn", "song.wav"]));
+    assert!(code == 2 && stderr.contains("--vocabulary tags"), "{stderr}");
+}
+
+#[test]
+fn best_answers_with_genres_and_live_as_well() {
+    let stage = Stage::new();
+    stage.song("song.wav", 12.0);
+    let (json, stderr, code) =
+        ran(&mut stage.genrescope(&["classify", "--model", "best", "song.wav", "--format", "json"]));
+    assert_eq!((stderr.as_str(), code), ("", 0));
+    let records = records(&json);
+    assert_eq!(
+        (&records[0]["model"]["name"], records[0]["scores"].as_array().unwrap().len()),
+        (&"best".into(), 10)
+    );
+    let listen =
+        ["listen", "--simulate", "song.wav", "--speed", "max", "--format", "jsonl", "--model", "best"];
+    let (lines, _, code) = ran(&mut stage.genrescope(&listen));
+    let moments: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(code == 0 && moments[0]["provisional"] == true, "{lines}");
+    assert!(moments[0]["end_s"].as_f64().unwrap() <= 1.6 && moments.len() > 15, "{lines}");
+}

@@ -169,3 +169,101 @@ fn folds_are_written_and_given_back_and_those_that_divide_artists_are_refused() 
     assert_ne!(code, 0);
     assert!(stderr.contains("c0") && stderr.contains("belong together"), "{stderr}");
 }
+
+/// An array of NumPy: `descr` and shape as in its header.
+fn npy(descr: &str, shape: &str, data: &[u8]) -> Vec<u8> {
+    let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({shape}), }}");
+    let mut bytes = b"\x93NUMPY\x01\x00\x76\x00".to_vec();
+    bytes.extend(format!("{header:<117}\n").bytes());
+    bytes.extend(data);
+    bytes
+}
+
+/// A zip of stored entries, as `numpy.savez` writes one.
+fn npz(entries: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    let (mut file, mut directory) = (Vec::new(), Vec::new());
+    for (name, data) in entries {
+        let offset = file.len() as u32;
+        let (size, name_length) = (data.len() as u32, name.len() as u16);
+        let mut common = [20_u16, 0, 0, 0, 0].iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
+        common.extend([0, size, size].iter().flat_map(|v: &u32| v.to_le_bytes()));
+        common.extend([name_length, 0].iter().flat_map(|v| v.to_le_bytes()));
+        file.extend(b"PK\x03\x04");
+        file.extend(&common);
+        file.extend(name.bytes());
+        file.extend(data);
+        directory.extend(b"PK\x01\x02\x14\x00");
+        directory.extend(&common);
+        directory.extend([0; 10]);
+        directory.extend(offset.to_le_bytes());
+        directory.extend(name.bytes());
+    }
+    let (start, size, count) = (file.len() as u32, directory.len() as u32, entries.len() as u16);
+    file.extend(directory);
+    file.extend(b"PK\x05\x06\0\0\0\0");
+    file.extend([count, count].iter().flat_map(|v| v.to_le_bytes()));
+    file.extend([size, start].iter().flat_map(|v| v.to_le_bytes()));
+    file.extend([0; 2]);
+    file
+}
+
+/// Taggrams of these clips: four windows of one tag each.
+fn taggrams(clips: &[(&str, usize)]) -> Vec<u8> {
+    let (mut scores, mut names) = (Vec::new(), Vec::new());
+    for (clip, tag) in clips {
+        for _ in 0..4 {
+            let score = |i: usize| if i == *tag { 0.9_f32 } else { 0.01 };
+            scores.extend((0..50).flat_map(|i| score(i).to_le_bytes()));
+            let name = format!("{:\0<20}", format!("any/{clip}.au"));
+            names.extend(name.chars().flat_map(|c| (c as u32).to_le_bytes()));
+        }
+    }
+    let windows = 4 * clips.len();
+    npz(&[
+        ("X.npy", npy("<f4", &format!("{windows}, 50"), &scores)),
+        ("IDS.npy", npy("<U20", &format!("{windows},"), &names)),
+    ])
+}
+
+#[test]
+fn a_finished_joined_model_is_read_once_by_taggrams_and_on_record() {
+    let stage = Stage::new();
+    let mut rows = "path,clip,genre,db_step,filtered_split,artist\n".to_owned();
+    for (t, split) in ["train", "valid", "test", "test"].iter().enumerate() {
+        let genre = ["jazz", "metal"][t % 2];
+        let levels: Vec<u8> = (0..128 * 130).map(|i| 150 + ((i * 7 + t * 13) % 100) as u8).collect();
+        stage.file(&format!("data/{genre}/{t}.npy"), &npy("|u1", "128, 130", &levels));
+        rows += &format!("{genre}/{t}.npy,c{t},{genre},0.3125,{split},{t}\n");
+    }
+    stage.file("data/tracks.csv", rows.as_bytes());
+    stage.file(
+        "settings.toml",
+        b"[data]\nname = \"made up\"\npath = \"data\"\n[model]\nnetwork = \"residual\"\n\
+          [folds]\nprotocol = \"filtered\"\nlearn = \"train+valid\"\n",
+    );
+    // Of musicnn's tags the tenth is jazz, the twelfth metal.
+    stage.file("tags.npz", &taggrams(&[("c2", 9), ("c3", 11)]));
+    let evaluate = |more: &[&str]| {
+        let own = ["evaluate", "settings.toml", "--out", "out", "--model", "best", "--taggrams", "tags.npz"];
+        ran(&mut stage.genrescope(&[&own[..], more].concat()))
+    };
+    let (_, stderr, code) = evaluate(&[]);
+    assert!(code != 0 && stderr.contains("reads a test part"), "{stderr}");
+    let recorded = ["--readings", "readings.csv", "--what", "best"];
+    let (stdout, stderr, code) = evaluate(&recorded);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(stdout.starts_with("best (") && stdout.contains("of 2 ("), "{stdout}");
+    let fold: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(stage.path("out/fold-1.json")).unwrap()).unwrap();
+    let score = |track: usize, genre: usize| fold["tracks"][track]["scores"][genre].as_f64().unwrap();
+    assert_eq!((&fold["tracks"][0]["id"], &fold["tracks"][1]["id"]), (&"c2".into(), &"c3".into()));
+    // Both sound alike: what differs between them is their tags.
+    assert!(score(0, 5) > 2.0 * score(1, 5), "jazz: {} and {}", score(0, 5), score(1, 5));
+    assert!(score(1, 6) > 2.0 * score(0, 6), "metal: {} and {}", score(1, 6), score(0, 6));
+    let readings = fs::read_to_string(stage.path("readings.csv")).unwrap();
+    assert_eq!(readings.lines().count(), 2, "{readings}");
+
+    stage.file("tags.npz", &taggrams(&[("c2", 9)]));
+    let (_, stderr, code) = evaluate(&recorded);
+    assert!(code != 0 && stderr.contains("no taggram of c3"), "{stderr}");
+}

@@ -1,4 +1,4 @@
-//! Batch norm folded into the convolution before it: for inference alone.
+//! Networks for inference alone: batch norm folded into the convolution before it; the part before a node.
 
 use crate::graph::{Graph, NodeId};
 use crate::layers::{BatchNorm, Layer};
@@ -33,6 +33,25 @@ impl Network {
         folded
     }
 
+    /// The network whose output is what the node of that name gives; none if there is no such node.
+    pub fn up_to(&self, name: &str) -> Option<Self> {
+        let nodes = self.graph().nodes();
+        let last = nodes.iter().position(|node| node.name == name)?;
+        let mut graph = Graph::new();
+        let mut places: Vec<NodeId> = Vec::with_capacity(last + 1);
+        for node in &nodes[..=last] {
+            let inputs: Vec<NodeId> = node.inputs.iter().map(|input| places[input.0]).collect();
+            places.push(match &node.layer {
+                Layer::Input => graph.input(&node.name, node.shape),
+                layer => graph.add(&node.name, layer.clone(), &inputs).expect("shapes stay as they were"),
+            });
+        }
+        let mut part = Self::unset(graph).with_path(self.path());
+        let pairs = part.parameters_mut().iter_mut().zip(self.parameters());
+        pairs.for_each(|(own, original)| own.data.clone_from(&original.data));
+        Some(part)
+    }
+
     /// The convolution that batch norm `id` alone reads.
     fn convolution_before(&self, id: usize) -> Option<usize> {
         let nodes = self.graph().nodes();
@@ -62,6 +81,24 @@ impl Network {
 mod tests {
     use crate::layers::{BatchNorm, Conv2d, Dense, Relu};
     use crate::{Adam, Graph, Network, Trainer};
+
+    #[test]
+    fn a_part_of_a_network_gives_what_its_last_node_gives() {
+        let mut graph = Graph::new();
+        let vector = graph.input("x", [1, 1, 2]);
+        let dense = |units| Dense { units }.into();
+        graph.chain(vector, vec![("first", dense(3)), ("relu", Relu.into()), ("second", dense(2))]).unwrap();
+        let network = Network::new(graph, 1);
+        let whole = network.infer(&[&[0.4, -0.3]], 1, 1).unwrap();
+        let hidden = network.up_to("relu").unwrap().infer(&[&[0.4, -0.3]], 1, 1).unwrap();
+        assert_eq!(hidden.len(), 3);
+        let [weight, bias] = &network.parameters()[2..] else { panic!("two of the second layer") };
+        for (unit, expected) in whole.iter().enumerate() {
+            let sum: f32 = hidden.iter().enumerate().map(|(i, x)| x * weight.data[2 * i + unit]).sum();
+            assert!((sum + bias.data[unit] - expected).abs() < 1e-6);
+        }
+        assert!(network.up_to("third").is_none());
+    }
 
     #[test]
     fn folding_changes_no_output() {

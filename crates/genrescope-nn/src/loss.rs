@@ -12,6 +12,11 @@ pub fn softmax(logits: &[f32], classes: usize) -> Vec<f32> {
     scores
 }
 
+/// `1 / (1 + e^-z)` of each number: for labels of which each may be right or not.
+pub fn sigmoid(logits: &[f32]) -> Vec<f32> {
+    logits.iter().map(|z| 1.0 / (1.0 + (-z).exp())).collect()
+}
+
 /// Mean over rows of `−Σ target · ln softmax(logits)`, and its gradient by the logits. Targets may be soft; each row
 /// sums to 1.
 ///

@@ -47,18 +47,83 @@ impl Network {
         for parameter in self.parameters_mut() {
             let name = &parameter.name;
             let view = file.tensor(name).map_err(|_| WeightsError(format!("tensor {name} is missing")))?;
-            if view.shape() != parameter.shape || view.dtype() != Dtype::F32 {
+            let numbers = numbers(&view).filter(|_| view.shape() == parameter.shape);
+            parameter.data = numbers.ok_or_else(|| {
                 let (expected, found, dtype) = (&parameter.shape, view.shape(), view.dtype());
-                return Err(WeightsError(format!(
-                    "tensor {name} is {found:?} {dtype:?}, expected {expected:?} F32"
-                )));
-            }
-            let numbers = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
-            parameter.data = numbers.collect();
+                WeightsError(format!(
+                    "tensor {name} is {found:?} {dtype:?}, expected {expected:?} in F32 or F16"
+                ))
+            })?;
             if parameter.data.iter().any(|x| !x.is_finite()) {
                 return Err(WeightsError(format!("tensor {name} holds numbers that are not finite")));
             }
         }
         Ok(())
+    }
+}
+
+/// The numbers of a tensor of single or half precision.
+fn numbers(view: &TensorView) -> Option<Vec<f32>> {
+    match view.dtype() {
+        Dtype::F32 => Some(view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect()),
+        Dtype::F16 => {
+            Some(view.data().as_chunks::<2>().0.iter().map(|b| from_half(u16::from_le_bytes(*b))).collect())
+        }
+        _ => None,
+    }
+}
+
+/// A number of IEEE 754 binary16: sign, 5 bits of exponent, 10 of fraction.
+fn from_half(bits: u16) -> f32 {
+    let (exponent, fraction) = (i32::from(bits >> 10 & 0x1f), f32::from(bits & 0x3ff) / 1024.0);
+    let magnitude = match exponent {
+        0 => fraction * 2f32.powi(-14),
+        31 if fraction == 0.0 => f32::INFINITY,
+        31 => f32::NAN,
+        _ => (1.0 + fraction) * 2f32.powi(exponent - 15),
+    };
+    if bits >> 15 == 1 { -magnitude } else { magnitude }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Graph;
+    use crate::layers::Dense;
+
+    #[test]
+    fn half_precision_is_read() {
+        let cases = [
+            (0x0000, 0.0),
+            (0x3c00, 1.0),
+            (0xc000, -2.0),
+            (0x3555, 0.333_251_95),
+            (0x7bff, 65_504.0),
+            (0x0001, 5.960_464_5e-8),
+            (0x8400, -6.103_515_6e-5),
+            (0x7c00, f32::INFINITY),
+        ];
+        for (bits, number) in cases {
+            assert_eq!(from_half(bits), number, "{bits:#x}");
+        }
+        assert!(from_half(0x7e00).is_nan());
+    }
+
+    #[test]
+    fn a_file_may_hold_half_precision_but_no_other_type_and_nothing_infinite() {
+        let mut graph = Graph::new();
+        let input = graph.input("x", [1, 1, 2]);
+        graph.chain(input, vec![("out", Dense { units: 1 }.into())]).unwrap();
+        let load = |dtype, weight: &[u8]| {
+            let bias = TensorView::new(Dtype::F32, vec![1], &[0, 0, 128, 63]).unwrap();
+            let weight = TensorView::new(dtype, vec![2, 1], weight).unwrap();
+            let bytes = safetensors::serialize([("out.weight", weight), ("out.bias", bias)], None).unwrap();
+            let mut network = Network::unset(graph.clone());
+            network.load_safetensors(&SafeTensors::deserialize(&bytes).unwrap()).map(|()| network)
+        };
+        let network = load(Dtype::F16, &[0, 0x3c, 0, 0xc0]).unwrap();
+        assert_eq!(network.infer(&[&[3.0, 1.0]], 1, 1).unwrap(), [2.0]);
+        assert!(load(Dtype::I16, &[0, 0x3c, 0, 0xc0]).is_err());
+        assert!(load(Dtype::F16, &[0, 0x7c, 0, 0xc0]).is_err());
     }
 }

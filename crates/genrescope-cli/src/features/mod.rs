@@ -1,5 +1,6 @@
 //! `genrescope features`: recordings → tables of audio features, or a picture of one.
 
+mod column_set;
 mod journal;
 mod npy;
 #[cfg(feature = "parquet")]
@@ -15,7 +16,9 @@ use std::sync::mpsc::Receiver;
 use anyhow::Result;
 use genrescope::Error;
 use genrescope::features::{FeatureSet, Padding};
+use genrescope::model::Model;
 
+use self::column_set::ColumnSet;
 use self::journal::{Journal, Key};
 use self::rows::{Cut, Row, SegmentLength, rows_of};
 use self::table::{Errors, Format};
@@ -31,6 +34,7 @@ Examples:
   genrescope features song.mp3                                       one row of 57 features
   genrescope features music/ --segment 3 --padding reflect -o features.csv
   genrescope features music/ --set mel46 --segment 3 --format npy -o features.npy
+  genrescope features music/ --set embedding --segment 3 --format npy -o embeddings.npy
   genrescope features song.mp3 --picture song.svg";
 
 /// Write audio features of recordings as a table: one row a recording, or one a segment
@@ -86,6 +90,8 @@ enum Set {
     Mfcc,
     /// 128 mel bands, dB
     Mel,
+    /// 200 numbers that musicnn makes its tags of
+    Embedding,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -95,8 +101,12 @@ enum PaddingName {
 }
 
 impl Arguments {
-    fn cut(&self) -> Cut {
+    fn cut(&self) -> Result<Cut> {
         let set = match self.set {
+            Set::Embedding => {
+                let set = ColumnSet::Embedding(Model::musicnn()?.into());
+                return Ok(Cut { set, padding: Padding::Reflect, segment: self.segment });
+            }
             Set::Gtzan57 => FeatureSet::Gtzan57,
             Set::Gtzan55 => FeatureSet::Gtzan55,
             Set::Mel46 => FeatureSet::Mel46,
@@ -107,7 +117,7 @@ impl Arguments {
             PaddingName::Constant => Padding::Constant,
             PaddingName::Reflect => Padding::Reflect,
         };
-        Cut { set, padding, segment: self.segment }
+        Ok(Cut { set: ColumnSet::Features(set), padding, segment: self.segment })
     }
 }
 
@@ -132,7 +142,7 @@ fn to_stdout(arguments: &Arguments, inputs: Vec<Input>, talk: &Talk) -> Result<E
     let mut desk = Desk::new(inputs.len(), talk);
     let events = start(arguments, inputs)?;
     let mut waiting = BTreeMap::new();
-    print(&table::csv_header(arguments.cut().set))?;
+    print(&table::csv_header(&arguments.cut()?.set))?;
     for (next, name) in names.iter().enumerate() {
         let outcome = loop {
             if let Some(outcome) = waiting.remove(&next) {
@@ -155,7 +165,7 @@ fn to_stdout(arguments: &Arguments, inputs: Vec<Input>, talk: &Talk) -> Result<E
 
 /// Rows into the journal as they come; the table from the journal when all are there.
 fn to_file(arguments: &Arguments, inputs: Vec<Input>, output: &Path, talk: &Talk) -> Result<Ending> {
-    let cut = arguments.cut();
+    let cut = arguments.cut()?;
     let mut journal = Journal::open(output, &cut)?;
     let keys: Vec<Key> = inputs.iter().map(Key::of).collect();
     let (done, todo): (Vec<_>, Vec<_>) = keys.iter().zip(inputs).partition(|(key, _)| journal.has(key));
@@ -173,7 +183,7 @@ fn to_file(arguments: &Arguments, inputs: Vec<Input>, output: &Path, talk: &Talk
             None => (),
         }
     }
-    table::write(output, arguments.format, cut.set, &mut journal, &keys)?;
+    table::write(output, arguments.format, &cut.set, &mut journal, &keys)?;
     desk.errors.write(output)?;
     let ending = desk.end();
     journal.close(ending == Ending::Fine)?;
@@ -181,7 +191,7 @@ fn to_file(arguments: &Arguments, inputs: Vec<Input>, output: &Path, talk: &Talk
 }
 
 fn start(arguments: &Arguments, inputs: Vec<Input>) -> Result<Receiver<Event<Outcome>>> {
-    let cut = arguments.cut();
+    let cut = arguments.cut()?;
     crew::start(inputs, arguments.threads.count(), move |input: &Input| {
         crew::work_on(input, |source| rows_of(source, &cut))
     })

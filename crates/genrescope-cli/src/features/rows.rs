@@ -1,10 +1,11 @@
 //! One recording → its rows of features, a segment at a time: memory does not grow with the recording.
 
 use genrescope::audio::{AudioStream, Waveform};
-use genrescope::features::{FeatureSet, Padding, SAMPLE_RATE_HZ};
+use genrescope::features::Padding;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::column_set::ColumnSet;
 use crate::inputs::Source;
 
 /// Shortest segment, s: the window of the transform.
@@ -15,9 +16,9 @@ const LONGEST_SEGMENT_S: f64 = 7200.0;
 const SEGMENTS_PER_THREAD: usize = 4;
 
 /// What is computed of a recording.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Cut {
-    pub(crate) set: FeatureSet,
+    pub(super) set: ColumnSet,
     pub(crate) padding: Padding,
     pub(crate) segment: SegmentLength,
 }
@@ -48,11 +49,11 @@ pub(crate) struct Row {
 
 /// All rows of a recording. A rest that is shorter than a segment is left out, but where it is all there is.
 pub(crate) fn rows_of(source: &Source, cut: &Cut) -> genrescope::Result<Vec<Row>> {
-    let mut stream = source.open(SAMPLE_RATE_HZ)?;
+    let mut stream = source.open(cut.set.sample_rate_hz())?;
     match cut.segment {
-        SegmentLength::Whole => Ok(vec![row(cut, 0, 0, &Waveform::from_stream(stream)?.samples)]),
+        SegmentLength::Whole => Ok(vec![row(cut, 0, 0, &Waveform::from_stream(stream)?.samples)?]),
         SegmentLength::Seconds(seconds) => {
-            let samples = (seconds * f64::from(SAMPLE_RATE_HZ)).round() as usize;
+            let samples = (seconds * f64::from(cut.set.sample_rate_hz())).round() as usize;
             rows_of_segments(&mut stream, cut, samples)
         }
     }
@@ -64,39 +65,45 @@ fn rows_of_segments(stream: &mut AudioStream, cut: &Cut, samples: usize) -> genr
     while let Some(block) = stream.next_block()? {
         waiting.extend_from_slice(&block);
         if waiting.len() >= batch {
-            add_rows(cut, samples, &mut waiting, &mut rows);
+            add_rows(cut, samples, &mut waiting, &mut rows)?;
         }
     }
     // Segments lack their last sample, so the last one is whole without it.
     if (waiting.len() + 1).is_multiple_of(samples) {
         waiting.push(0.0);
     }
-    add_rows(cut, samples, &mut waiting, &mut rows);
+    add_rows(cut, samples, &mut waiting, &mut rows)?;
     if rows.is_empty() {
-        rows.push(row(cut, 0, 0, &waiting));
+        rows.push(row(cut, 0, 0, &waiting)?);
     }
     Ok(rows)
 }
 
 /// Appends a row for each whole segment that waits, and drops it.
-fn add_rows(cut: &Cut, samples: usize, waiting: &mut Vec<f32>, rows: &mut Vec<Row>) {
+fn add_rows(
+    cut: &Cut,
+    samples: usize,
+    waiting: &mut Vec<f32>,
+    rows: &mut Vec<Row>,
+) -> genrescope::Result<()> {
     let first = rows.len();
     let whole = waiting.len() / samples * samples;
     let segments: Vec<(usize, &[f32])> = waiting[..whole].chunks_exact(samples).enumerate().collect();
     let compute =
         |&(i, segment): &(usize, &[f32])| row(cut, first + i, (first + i) * samples, &segment[..samples - 1]);
-    rows.par_extend(segments.par_iter().map(compute));
+    rows.extend(segments.par_iter().map(compute).collect::<genrescope::Result<Vec<Row>>>()?);
     waiting.drain(..whole);
+    Ok(())
 }
 
-fn row(cut: &Cut, segment: usize, start: usize, samples: &[f32]) -> Row {
-    let seconds = |samples: usize| samples as f64 / f64::from(SAMPLE_RATE_HZ);
-    Row {
+fn row(cut: &Cut, segment: usize, start: usize, samples: &[f32]) -> genrescope::Result<Row> {
+    let seconds = |samples: usize| samples as f64 / f64::from(cut.set.sample_rate_hz());
+    Ok(Row {
         segment: segment as u64,
         start_s: seconds(start),
         end_s: seconds(start + samples.len()),
-        values: cut.set.values(samples, cut.padding),
-    }
+        values: cut.set.values(samples, cut.padding)?,
+    })
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use genrescope::Error;
-use genrescope::features::FeatureSet;
 
+use super::column_set::ColumnSet;
 use super::journal::{Journal, Key, beside};
 use super::npy;
 use super::rows::Row;
@@ -40,7 +40,7 @@ impl Format {
 
 /// A table that is about to be written.
 pub(super) struct Shape {
-    pub(super) set: FeatureSet,
+    pub(super) set: ColumnSet,
     pub(super) rows: usize,
     /// Of the longest path, characters.
     pub(super) path_chars: usize,
@@ -57,7 +57,7 @@ pub(super) trait Sink {
 pub(super) fn write(
     output: &Path,
     format: Format,
-    set: FeatureSet,
+    set: &ColumnSet,
     journal: &mut Journal,
     keys: &[Key],
 ) -> Result<()> {
@@ -66,7 +66,7 @@ pub(super) fn write(
     let file = BufWriter::new(File::create(&draft).with_context(cannot)?);
     let places: Vec<_> = keys.iter().filter_map(|key| Some((key, journal.place(key)?))).collect();
     let shape = Shape {
-        set,
+        set: set.clone(),
         rows: places.iter().map(|(_, place)| place.rows).sum(),
         path_chars: places.iter().map(|(key, _)| key.path.chars().count()).max().unwrap_or(0),
     };
@@ -81,7 +81,7 @@ pub(super) fn write(
 fn sink(format: Format, mut file: BufWriter<File>, shape: &Shape) -> Result<Box<dyn Sink>> {
     Ok(match format {
         Format::Csv => {
-            file.write_all(csv_header(shape.set).as_bytes())?;
+            file.write_all(csv_header(&shape.set).as_bytes())?;
             Box::new(Csv(file))
         }
         Format::Npy => Box::new(npy::Npy::begin(file, shape)?),
@@ -105,7 +105,7 @@ impl Sink for Csv {
 }
 
 /// The header, with its line end.
-pub(super) fn csv_header(set: FeatureSet) -> String {
+pub(super) fn csv_header(set: &ColumnSet) -> String {
     let features = set.columns().into_iter().map(|column| column.name);
     let names = ["path", "segment", "start_s", "end_s"].map(String::from);
     names.into_iter().chain(features).collect::<Vec<_>>().join(",") + "\n"

@@ -29,7 +29,7 @@ mod waveform;
 pub use decode::contained;
 pub use files::{EXTENSIONS, audio_files};
 pub use raw::{RawAudio, SampleFormat};
-pub(crate) use resample::resample;
+pub(crate) use resample::{Resampler, resample};
 pub use stream::AudioStream;
 pub use title::Title;
 pub use waveform::Waveform;

@@ -10,7 +10,7 @@ const BLOCK_SAMPLES: usize = 1024;
 
 /// Resamples mono audio. `n` samples become `round(n · to / from)`, and sample `t` of the output lies where sample
 /// `t · from / to` of the input was.
-pub(super) struct Resampler {
+pub(crate) struct Resampler {
     from_hz: u32,
     to_hz: u32,
     blocks: Option<Blocks>,
@@ -42,7 +42,7 @@ pub(crate) fn resample(samples: &[f32], from_hz: u32, to_hz: u32) -> Result<Vec<
 impl Resampler {
     /// # Errors
     /// [`ErrorKind::BadSettings`] when the rates make no resampler.
-    pub(super) fn new(from_hz: u32, to_hz: u32) -> Result<Self> {
+    pub(crate) fn new(from_hz: u32, to_hz: u32) -> Result<Self> {
         let blocks =
             if from_hz == to_hz { None } else { Some(Blocks::new(from_hz as usize, to_hz as usize)?) };
         Ok(Self { from_hz, to_hz, blocks, taken: 0, given: 0 })
@@ -54,7 +54,7 @@ impl Resampler {
     }
 
     /// Takes samples and appends what they make to `out`.
-    pub(super) fn push(&mut self, samples: &[f32], out: &mut Vec<f32>) {
+    pub(crate) fn push(&mut self, samples: &[f32], out: &mut Vec<f32>) {
         let before = out.len();
         match &mut self.blocks {
             None => out.extend_from_slice(samples),
@@ -65,7 +65,7 @@ impl Resampler {
     }
 
     /// Appends what is still inside; the total is then `round(taken · to / from)`.
-    pub(super) fn finish(mut self, out: &mut Vec<f32>) {
+    pub(crate) fn finish(mut self, out: &mut Vec<f32>) {
         let (taken, from, to) = (u128::from(self.taken), u128::from(self.from_hz), u128::from(self.to_hz));
         let total = ((2 * taken * to + from) / (2 * from)) as u64;
         let zeros = vec![0.0; BLOCK_SAMPLES];

@@ -25,6 +25,7 @@ pub mod manifest;
 pub mod patches;
 pub mod segments;
 pub mod statistics;
+pub mod taggrams;
 pub mod transpose;
 
 pub use manifest::Split;

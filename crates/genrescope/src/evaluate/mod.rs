@@ -15,6 +15,7 @@ use crate::train::{self, Experiment, Progress, Settings, parts, write_atomically
 use crate::{Error, ErrorKind, Result};
 
 mod fold;
+mod joined;
 mod judge;
 mod measure;
 mod perturb;
@@ -24,6 +25,7 @@ pub mod significance;
 mod vectors;
 
 pub use fold::{Answer, FoldResult, Judgement, tracks_of};
+pub use joined::evaluate_joined;
 pub use perturb::{Perturbation, PerturbationKind, PerturbedResult, perturb};
 pub use readings::Readings;
 pub use result::{Figures, FoldFigures, ResultFile};

@@ -1,6 +1,6 @@
 //! Mel power of a whole signal, and decibels.
 
-use super::{FrontEnd, MelFrames, MelStream, Reference};
+use super::{Compression, FrontEnd, MelFrames, MelStream, Reference};
 use crate::audio::Waveform;
 use crate::{Error, ErrorKind, Result};
 
@@ -50,11 +50,17 @@ pub fn power_to_db(power: &[f32], reference: f32, least: f32, top_db: Option<f32
 ///
 /// With [`Reference::Clip`] the reference is `clip_maximum`, the largest mel power of the clip (of what was heard so
 /// far, in a stream), or the patch's own when it is not given; [`Reference::Patch`] does not look at it. A patch
-/// without any sound is 0 dB throughout.
+/// without any sound is 0 dB throughout. With [`Compression::Log10`] it is `log10(1 + gain · power)` instead.
 ///
 /// # Shape
 /// `[frames, bands]` → the same, unit: dB, at most 0 for a clip maximum that is one.
 pub fn patch_db(power: &[f32], front_end: &FrontEnd, clip_maximum: Option<f32>) -> Vec<f32> {
+    if let Compression::Log10 { gain } = front_end.compression {
+        return power
+            .iter()
+            .map(|&p| (gain * half_precision(p)).ln_1p() * std::f32::consts::LOG10_E)
+            .collect();
+    }
     let reference = clip_maximum.filter(|_| front_end.reference == Reference::Clip);
     let mut db = power_to_db(power, reference.unwrap_or_else(|| maximum(power)), LEAST_POWER, None);
     cut_at_floor(&mut db, front_end);
@@ -88,6 +94,18 @@ pub fn resample_frames(patch: &[f32], bands: usize, to_frames: usize) -> Vec<f32
     (0..to_frames).flat_map(frame).collect()
 }
 
+/// The nearest number of 16 bits (IEEE 754 binary16) to a number that is not negative; the largest for all above.
+fn half_precision(x: f32) -> f32 {
+    /// Numbers below 2^-14 lie 2^-24 apart.
+    const FINEST: f32 = 1.0 / (1 << 24) as f32;
+    const LARGEST: f32 = 65_504.0;
+    if x < 1024.0 * FINEST {
+        return (x / FINEST).round_ties_even() * FINEST;
+    }
+    let bits = x.min(LARGEST).to_bits();
+    f32::from_bits((bits + 0xfff + (bits >> 13 & 1)) & !0x1fff)
+}
+
 fn cut_at_floor(db: &mut [f32], front_end: &FrontEnd) {
     db.iter_mut().for_each(|x| *x = x.max(front_end.floor_db));
 }
@@ -99,6 +117,23 @@ fn maximum(values: &[f32]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn half_precision_has_eleven_bits_and_rounds_to_even() {
+        let cases = [
+            (0.0, 0.0),
+            (0.1, 0.099_975_586),
+            (1.0 / 3.0, 0.333_251_95),
+            (2049.0, 2048.0),
+            (2051.0, 2052.0),
+            (1e-6, 1.013_278_96e-6),
+            (2e-8, 0.0),
+            (1e9, 65_504.0),
+        ];
+        for (x, half) in cases {
+            assert_eq!(half_precision(x), half, "{x}");
+        }
+    }
 
     #[test]
     fn frames_are_interpolated_and_the_outer_ones_stay() {

@@ -12,6 +12,7 @@ mod descriptors;
 mod hpss;
 mod level;
 mod log_mel;
+mod low_pass;
 mod median;
 mod mel;
 mod mel_descriptors;
@@ -38,6 +39,7 @@ pub use descriptors::{COEFFICIENTS, Descriptors, MEL_BANDS, SAMPLE_RATE_HZ, desc
 pub use hpss::{Separated, decompose_hpss, harmonic, hpss, percussive};
 pub use level::{rms, zero_crossing_rate};
 pub use log_mel::{mel_spectrogram, patch_db, power_to_db, rereference_db, resample_frames};
+pub use low_pass::LowPass;
 pub use mel::{MelFilterBank, hz_to_mel, mel_filter_bank, mel_to_hz};
 pub use mel_descriptors::{MelDescriptors, MelLayout, mel_descriptors};
 pub use mfcc::mfcc;
@@ -75,6 +77,33 @@ pub struct FrontEnd {
     pub floor_db: f32,
     /// What stands before the first and after the last sample.
     pub padding: Padding,
+    /// What becomes of mel power before the network sees it.
+    #[serde(skip_serializing_if = "Compression::is_decibels")]
+    pub compression: Compression,
+    /// What samples go through before their spectrogram is made.
+    #[serde(skip_serializing_if = "LowPass::is_none")]
+    pub low_pass: LowPass,
+}
+
+/// What becomes of mel power before the network sees it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Compression {
+    /// dB under [`FrontEnd::reference`], cut at [`FrontEnd::floor_db`].
+    #[default]
+    Decibels,
+    /// `log10(1 + gain · power)` of power in half precision, as musicnn has it; reference and floor do not count.
+    Log10 {
+        /// What power is multiplied by.
+        gain: f32,
+    },
+}
+
+impl Compression {
+    /// Whether levels are in dB.
+    pub fn is_decibels(&self) -> bool {
+        *self == Self::Decibels
+    }
 }
 
 /// What 0 dB is.
@@ -116,6 +145,23 @@ impl FrontEnd {
             reference: Reference::Patch,
             floor_db: -60.0,
             padding: Padding::Constant,
+            compression: Compression::Decibels,
+            low_pass: LowPass::None,
+        }
+    }
+
+    /// The front end of musicnn: 16 kHz, 96 bands, a frame every 16 ms.
+    pub fn musicnn() -> Self {
+        Self {
+            sample_rate_hz: 16_000,
+            n_fft: 512,
+            hop_samples: 256,
+            mel_bands: 96,
+            frame_step: 1.0,
+            padding: Padding::Reflect,
+            compression: Compression::Log10 { gain: 10_000.0 },
+            low_pass: LowPass::KaiserBest,
+            ..Self::gtzan_mel()
         }
     }
 
@@ -153,6 +199,13 @@ impl FrontEnd {
         within("hop_samples", self.hop_samples as f64, 1.0..=65_536.0)?;
         within("mel_bands", self.mel_bands as f64, 1.0..=1024.0)?;
         within("frame_step", self.frame_step, 1.0..=1000.0)?;
+        if let Compression::Log10 { gain } = self.compression {
+            within("gain", gain.into(), 1e-3..=1e9)?;
+            if self.reference == Reference::Clip {
+                let what = "front end: compression log10 has no reference; state reference = patch";
+                return Err(Error::new(ErrorKind::BadSettings, what));
+            }
+        }
         within("floor_db", self.floor_db.into(), -300.0..=-1.0)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::low_pass::LowPassStream;
 use super::stft::mirror;
 use super::tile::Tile;
 use super::vector::{LANES, sum_and_squares};
@@ -45,6 +46,7 @@ impl MelFrames {
 /// pieces. Only the frames that the front end keeps are computed.
 pub struct MelStream {
     front_end: FrontEnd,
+    low_pass: Option<LowPassStream>,
     spectrum: PowerSpectrum,
     bank: MelFilterBank,
     /// Power spectra of up to sixteen frames, one after the other and side by side, and their bands.
@@ -68,6 +70,7 @@ impl MelStream {
         front_end.check()?;
         let led_in = front_end.padding == Padding::Constant;
         Ok(Self {
+            low_pass: LowPassStream::new(front_end.low_pass),
             spectrum: PowerSpectrum::new(front_end.n_fft),
             bank: mel_filter_bank(front_end.sample_rate_hz, front_end.n_fft, front_end.mel_bands),
             power: Vec::new(),
@@ -85,21 +88,34 @@ impl MelStream {
     /// Takes samples and appends to `out` the kept frames that are complete with them.
     pub fn push(&mut self, samples: &[f32], out: &mut MelFrames) {
         for piece in samples.chunks(PIECE_SAMPLES) {
-            self.buffer.extend_from_slice(piece);
-            self.taken_samples += piece.len() as u64;
-            if !self.led_in && self.buffer.len() > self.padding_samples() {
-                self.lead_in();
+            match &mut self.low_pass {
+                Some(low_pass) => {
+                    let filtered = low_pass.push(piece);
+                    self.take(&filtered, out);
+                }
+                None => self.take(piece, out),
             }
-            if self.led_in {
-                self.compute_complete(out);
-                self.forget();
-            }
+        }
+    }
+
+    fn take(&mut self, piece: &[f32], out: &mut MelFrames) {
+        self.buffer.extend_from_slice(piece);
+        self.taken_samples += piece.len() as u64;
+        if !self.led_in && self.buffer.len() > self.padding_samples() {
+            self.lead_in();
+        }
+        if self.led_in {
+            self.compute_complete(out);
+            self.forget();
         }
     }
 
     /// Ends the signal: pads it and appends the frames that reach into the padding. A signal of `n` samples has the
     /// STFT frames below `1 + n / hop`, as in librosa; an empty one has none.
     pub fn finish(mut self, out: &mut MelFrames) {
+        if let Some(low_pass) = self.low_pass.take() {
+            self.take(&low_pass.finish(), out);
+        }
         if self.taken_samples == 0 {
             return;
         }

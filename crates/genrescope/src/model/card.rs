@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::zoo;
+use super::{Head, zoo};
 use crate::error::{Error, ErrorKind, Result};
 use crate::features::{FrontEnd, PatchFeatures};
 
@@ -31,8 +31,14 @@ pub struct Header {
     pub any_length: bool,
     /// How audio becomes its input.
     pub front_end: FrontEnd,
+    /// What its labels are.
+    #[serde(default, skip_serializing_if = "Vocabulary::is_genres")]
+    pub vocabulary: Vocabulary,
     /// Its labels, in the order of its scores.
     pub genres: Vec<String>,
+    /// Genres that follow from its tags.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<Head>,
     /// What is done to dB values before the network sees them.
     pub normalisation: Normalisation,
     /// What it reads beside the spectrogram, if its network reads audio features.
@@ -46,6 +52,24 @@ pub struct Header {
     pub licence: String,
     /// Commit of the program that trained it.
     pub commit: String,
+}
+
+/// What labels are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Vocabulary {
+    /// One of them is right: scores sum to 1.
+    #[default]
+    Genres,
+    /// Each may be right or not: scores are 0 to 1 each.
+    Tags,
+}
+
+impl Vocabulary {
+    /// Whether one of the labels is right.
+    pub fn is_genres(&self) -> bool {
+        *self == Self::Genres
+    }
 }
 
 /// `(value - mean) / deviation`: one number for all columns (bands, or features) or one a column, from the training part
@@ -252,6 +276,12 @@ impl Header {
         }
         network.check_choices(&self.choices).map_err(|e| bad(e.to_string()))?;
         network.check_features(self.input().features).map_err(|e| bad(e.to_string()))?;
+        if let Some(head) = &self.head {
+            if self.vocabulary.is_genres() {
+                return Err(bad("it has a head of genres on genres"));
+            }
+            head.check(self.genres.len()).map_err(bad)?;
+        }
         let features = self.features.as_ref().map_or(Ok(()), |features| features.check(&self.front_end));
         features.and_then(|()| self.normalisation.check(self.front_end.mel_bands)).map_err(bad)
     }

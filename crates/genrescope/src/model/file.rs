@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
-use genrescope_nn::{Graph, Network, softmax};
+use genrescope_nn::{Graph, Network, sigmoid, softmax};
 use safetensors::SafeTensors;
 
-use super::card::{Header, bad};
-use super::zoo;
+use super::card::{Header, Vocabulary, bad};
+use super::{Tagger, zoo};
 use crate::error::{Error, Result};
 use crate::features::resample_frames;
 
@@ -20,6 +21,7 @@ const MAX_FILE_BYTES: u64 = 1 << 30;
 const HASH_DIGITS: usize = 16;
 
 static EMBEDDED: &[u8] = include_bytes!("../../models/default.safetensors");
+static MUSICNN: &[u8] = include_bytes!("../../models/musicnn.safetensors");
 
 /// A network with everything that is needed to use it.
 #[derive(Clone)]
@@ -29,7 +31,9 @@ pub struct Model {
     network: Network,
     /// What scores: the network without the batch norms that fold into its convolutions.
     folded: Network,
-    hash: String,
+    pub(super) hash: String,
+    /// What its answers depend on beside its network.
+    pub(super) tagger: Option<Arc<Tagger>>,
 }
 
 /// What a network sees of one patch, before normalisation.
@@ -65,7 +69,7 @@ impl Model {
     /// [`ErrorKind::BadModel`](crate::ErrorKind::BadModel) when header and network contradict each other.
     pub fn new(header: Header, network: Network) -> Result<Self> {
         let hash = Self::from_bytes(&to_bytes(&header, &network)?)?.hash;
-        Ok(Self { header, folded: network.folded(), network, hash })
+        Ok(Self { header, folded: network.folded(), network, hash, tagger: None })
     }
 
     /// A model before any training: fresh weights, the same for one seed.
@@ -106,7 +110,7 @@ impl Model {
             .load_safetensors(&tensors)
             .map_err(|e| bad(format!("its weights are not those of network {}: {e}", header.network)))?;
         let hash = blake3::hash(bytes).to_hex()[..HASH_DIGITS].to_owned();
-        Ok(Self { header, folded: network.folded(), network, hash })
+        Ok(Self { header, folded: network.folded(), network, hash, tagger: None })
     }
 
     /// The model that comes with this crate.
@@ -117,11 +121,23 @@ impl Model {
         Self::from_bytes(EMBEDDED)
     }
 
+    /// The model of 50 tags that comes with this crate: musicnn, as its authors trained it.
+    ///
+    /// # Errors
+    /// None in a released version: a test reads it.
+    pub fn musicnn() -> Result<Self> {
+        Self::from_bytes(MUSICNN)
+    }
+
     /// Writes the model file.
     ///
     /// # Errors
-    /// [`ErrorKind::Io`](crate::ErrorKind::Io).
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io), and [`ErrorKind::BadModel`](crate::ErrorKind::BadModel) for a joined model,
+    /// which is two.
     pub fn save(&self, path: &Path) -> Result<()> {
+        if self.tagger.is_some() {
+            return Err(bad(format!("`{}` is two models and fits no file", self.header.name)));
+        }
         let bytes = to_bytes(&self.header, &self.network)?;
         std::fs::write(path, bytes).map_err(|e| Error::io(path.display(), e))
     }
@@ -137,7 +153,7 @@ impl Model {
     }
 
     /// The network that scores.
-    pub(super) fn folded(&self) -> &Network {
+    pub(in crate::model) fn folded(&self) -> &Network {
         &self.folded
     }
 
@@ -154,7 +170,7 @@ impl Model {
         }
     }
 
-    /// Scores of patches: one a genre, sum 1.
+    /// Scores of patches: one a genre, sum 1; one a tag, each 0 to 1.
     ///
     /// # Shape
     /// Patches of one length → `[patches][genres]`.
@@ -163,6 +179,21 @@ impl Model {
     /// [`ErrorKind::BadModel`](crate::ErrorKind::BadModel) when the network does not take patches of that length, or a
     /// patch lacks the features that it reads.
     pub fn scores(&self, patches: &[PatchInput]) -> Result<Vec<Vec<f32>>> {
+        let (inputs, frames) = self.network_inputs(patches)?;
+        let inputs: Vec<&[f32]> = inputs.iter().map(Vec::as_slice).collect();
+        let logits = self.folded.infer(&inputs, patches.len(), frames);
+        let logits = logits
+            .map_err(|e| bad(format!("`{}` does not take {frames} frames: {e}", self.header.network)))?;
+        let genres = self.header.genres.len();
+        let scores = match self.header.vocabulary {
+            Vocabulary::Genres => softmax(&logits, genres),
+            Vocabulary::Tags => sigmoid(&logits),
+        };
+        Ok(scores.chunks_exact(genres).map(<[f32]>::to_vec).collect())
+    }
+
+    /// What the network reads of patches, normalised, and the frames of each.
+    pub(super) fn network_inputs(&self, patches: &[PatchInput]) -> Result<(Vec<Vec<f32>>, usize)> {
         let (header, bands) = (&self.header, self.header.front_end.mel_bands);
         let heard = patches.first().map_or(0, |patch| patch.db.len() / bands);
         let frames = header.time_resample.unwrap_or(heard);
@@ -179,13 +210,9 @@ impl Model {
             return Err(bad(format!("`{}` takes patches of {} frames", header.name, header.patch_frames)));
         }
         let features = self.normalised_features(patches)?;
-        let inputs = [&mel[..], &features];
-        let logits = self
-            .folded
-            .infer(&inputs[..1 + usize::from(header.features.is_some())], patches.len(), frames)
-            .map_err(|e| bad(format!("`{}` does not take {frames} frames: {e}", header.network)))?;
-        let genres = header.genres.len();
-        Ok(softmax(&logits, genres).chunks_exact(genres).map(<[f32]>::to_vec).collect())
+        let mut inputs = vec![mel];
+        inputs.extend(header.features.is_some().then_some(features));
+        Ok((inputs, frames))
     }
 
     /// The features of all patches, one after the other; a vector of another length is refused, never filled up.

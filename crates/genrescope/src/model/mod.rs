@@ -5,14 +5,16 @@
 
 mod card;
 mod file;
+mod joined;
 mod outline;
 mod sequence;
 mod vertical;
 pub mod zoo;
 
-pub use card::{FORMAT_VERSION, FeatureInput, Header, Normalisation, ProtocolResult, TrainedOn};
+pub use card::{FORMAT_VERSION, FeatureInput, Header, Normalisation, ProtocolResult, TrainedOn, Vocabulary};
 pub use file::{Model, PatchInput};
 pub use genrescope_nn::Path as KernelPath;
+pub use joined::{Head, Tagger};
 pub use outline::{Stage, outline};
 pub use sequence::Sequence;
 pub use vertical::{VerticalKernels, vertical_kernels};

@@ -173,7 +173,7 @@ mod tests {
             let stages = stages(architecture.name);
             let parameters: usize = stages.iter().map(|stage| stage.parameters).sum();
             assert_eq!(parameters, architecture.parameter_counts().unwrap().all, "{}", architecture.name);
-            assert_eq!(stages.last().unwrap().shape, [1, 1, 10]);
+            assert_eq!(stages.last().unwrap().shape, [1, 1, architecture.published.genres]);
             let names: HashSet<&str> = stages.iter().map(|stage| stage.name.as_str()).collect();
             assert_eq!(names.len(), stages.len(), "{}", architecture.name);
             for (place, stage) in stages.iter().enumerate() {

@@ -136,7 +136,7 @@ impl<'a> Listener<'a> {
     }
 
     fn moment(&self, judged: &JudgedPatch) -> Moment {
-        let segment = self.plan.segment(judged, &self.model.header.genres);
+        let segment = self.plan.segment(judged, self.model);
         Moment { segment, provisional: judged.frames < self.plan.frames(usize::MAX) }
     }
 

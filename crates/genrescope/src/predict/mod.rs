@@ -15,7 +15,9 @@ mod live;
 mod patch_buffer;
 mod plan;
 pub mod silence;
+mod stored;
 mod stream;
+mod tag_windows;
 mod timeline;
 
 use std::ops::Range;
@@ -23,15 +25,15 @@ use std::sync::mpsc::sync_channel;
 use std::thread;
 
 use crate::audio::AudioStream;
-use crate::error::{Error, ErrorKind, Result};
-use crate::features::rereference_db;
+use crate::error::Result;
 use crate::model::{FeatureInput, Model, PatchInput};
 
 use plan::{Patch, Plan};
 use stream::PatchStream;
-use timeline::{Grid, JudgedPatch};
+use timeline::{Grid, JudgedPatch, Labelling};
 
 pub use live::{LIVE_HOP_S, Listener, Moment};
+pub use stored::{Taggram, classify_frames, classify_frames_and_tags};
 pub use timeline::merge;
 
 /// Less audio than this is not judged, seconds.
@@ -102,7 +104,7 @@ impl Settings {
     /// Whether a model can be used with these settings.
     ///
     /// # Errors
-    /// [`ErrorKind::BadSettings`] with what is out of range and what is possible.
+    /// [`ErrorKind::BadSettings`](crate::ErrorKind::BadSettings) with what is out of range and what is possible.
     pub fn check(&self, model: &Model) -> Result<()> {
         Plan::new(model, self).map(|_| ())
     }
@@ -218,40 +220,6 @@ pub fn classify_watched(
     }
 }
 
-/// Judges a track by its stored spectrogram; the level is not known, so nothing counts as silence.
-///
-/// # Shape
-/// `[frames, bands]`, dB, as the model's front end makes it but for the reference.
-///
-/// # Errors
-/// [`ErrorKind::TooShort`] without frames; [`ErrorKind::BadSettings`] when a part of the track is asked for, or the
-/// network reads features that only the audio has, and those of [`Settings::check`].
-pub fn classify_frames(model: &Model, db: &[f32], settings: &Settings) -> Result<Prediction> {
-    let plan = Plan::new(model, settings)?;
-    let (front_end, frames) = (&model.header.front_end, db.len() / model.header.front_end.mel_bands);
-    if settings.from_s > 0.0 || settings.to_s.is_some() {
-        return Err(Error::new(ErrorKind::BadSettings, "a stored spectrogram is judged as a whole"));
-    }
-    if model.header.needs_audio() {
-        let what = format!("`{}` reads features of the audio, not of a spectrogram alone", model.header.name);
-        return Err(Error::new(ErrorKind::BadSettings, what + "; give it the audio file"));
-    }
-    if frames == 0 {
-        return Err(Error::new(ErrorKind::TooShort, "a spectrogram without frames"));
-    }
-    let patch = |start: usize| {
-        let (covered, bands) = (plan.frames(frames), front_end.mel_bands);
-        let mut rows = db[start * bands..(start + covered) * bands].to_vec();
-        rereference_db(&mut rows, front_end);
-        let rows = plan::fitted(&rows, bands, model.fitting_frames(covered));
-        Ok(Patch { start, frames: covered, input: Ok(patch_input(model, rows, &[])) })
-    };
-    let patches = plan.starts(frames).map(patch);
-    let judged = judge(model, patches, &plan, &mut |_| Ok(()))?;
-    let duration_s = frames as f64 * front_end.frame_period_s();
-    Ok(summary(model, &judged, &plan.grid(frames, duration_s, Vec::new())))
-}
-
 /// A patch with the features that the network reads, from that patch alone.
 fn patch_input(model: &Model, db: Vec<f32>, samples: &[f32]) -> PatchInput {
     let header = &model.header;
@@ -330,20 +298,30 @@ fn judge(
         }
         let heard: Vec<PatchInput> = batch.iter().filter_map(|patch| patch.input.clone().ok()).collect();
         let mut scores = if heard.is_empty() { vec![] } else { model.scores(&heard)? }.into_iter();
+        if let Some(tagger) = model.tagger() {
+            tag_windows::score(tagger, &batch)?;
+        }
+        let mut scores_of = |patch: &Patch| {
+            let mut scores = scores.next().unwrap_or_default();
+            let tags = model.tagger().map(|tagger| tagger.model.header.genres.len());
+            scores.extend(tags.map(|tags| tag_windows::mean_scores(&patch.tags, tags)).unwrap_or_default());
+            scores
+        };
         let known = judged.len();
         judged.extend(batch.into_iter().map(|patch| JudgedPatch {
             start: patch.start,
             frames: patch.frames,
-            scores: patch.input.map(|_| scores.next().unwrap_or_default()),
+            scores: patch.input.as_ref().map(|_| scores_of(&patch)).map_err(|reason| *reason),
         }));
-        judged[known..].iter().try_for_each(|patch| watch(&plan.segment(patch, &model.header.genres)))?;
+        judged[known..].iter().try_for_each(|patch| watch(&plan.segment(patch, model)))?;
     }
 }
 
 fn summary(model: &Model, judged: &[JudgedPatch], grid: &Grid) -> Prediction {
     let genres = &model.header.genres;
-    let scores = timeline::track_scores(judged);
-    let cells = timeline::smoothed(timeline::cells(judged, grid, genres), grid.smoothing_s, genres);
+    let labels = Labelling::from(model);
+    let scores = timeline::track_scores(judged, labels);
+    let cells = timeline::smoothed(timeline::cells(judged, grid, labels), grid.smoothing_s, genres);
     Prediction {
         start_s: grid.start_s,
         duration_s: grid.end_s - grid.start_s,

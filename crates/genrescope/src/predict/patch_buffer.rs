@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::plan::{Patch, Plan, fitted};
 use super::silence::is_silent;
+use super::tag_windows::TagWindows;
 use super::{Reason, patch_input};
 use crate::error::Result;
 use crate::features::{MelFrames, MelStream, Reference, patch_db};
@@ -24,6 +25,8 @@ pub(crate) struct PatchBuffer<'a> {
     dropped: usize,
     /// The samples that features of later patches need, if the network reads such.
     waveform: HeldSamples,
+    /// What the tagger of a joined model hears.
+    tags: Option<TagWindows<'a>>,
     previous: Option<usize>,
     samples: usize,
     /// Power that is 0 dB, where that is the recording's loudest.
@@ -33,6 +36,7 @@ pub(crate) struct PatchBuffer<'a> {
 impl<'a> PatchBuffer<'a> {
     pub(crate) fn new(model: &'a Model, plan: &Plan) -> Result<Self> {
         let front_end = &model.header.front_end;
+        let tags = model.tagger().map(|tagger| TagWindows::new(tagger, front_end.sample_rate_hz));
         Ok(Self {
             model,
             plan: plan.clone(),
@@ -42,14 +46,21 @@ impl<'a> PatchBuffer<'a> {
             lost: Vec::new(),
             dropped: 0,
             waveform: HeldSamples { is_needed: model.header.needs_audio(), ..HeldSamples::default() },
+            tags: tags.transpose()?,
             previous: None,
             samples: 0,
             clip_maximum: None,
         })
     }
 
-    /// Frames so far.
+    /// Frames so far that can be judged: a tagger hears a little later than the network does.
     pub(crate) fn frames(&self) -> usize {
+        let tagged_s = self.tags.as_ref().map_or(f64::INFINITY, TagWindows::heard_s);
+        let tagged = tagged_s / self.model.header.front_end.frame_period_s();
+        self.mel_frames().min(tagged as usize)
+    }
+
+    fn mel_frames(&self) -> usize {
         self.dropped + self.held.frames()
     }
 
@@ -76,6 +87,7 @@ impl<'a> PatchBuffer<'a> {
         if let Some(mel) = &mut self.mel {
             mel.push(samples, &mut self.held);
         }
+        self.tags.iter_mut().for_each(|tags| tags.push(samples));
         self.mark_lost();
         before
     }
@@ -86,6 +98,7 @@ impl<'a> PatchBuffer<'a> {
         if let Some(mel) = self.mel.take() {
             mel.finish(&mut self.held);
         }
+        self.tags.iter_mut().for_each(TagWindows::end);
         self.mark_lost();
         if self.model.header.front_end.reference == Reference::Clip {
             self.clip_maximum = self.held.power.iter().copied().reduce(f32::max);
@@ -102,7 +115,7 @@ impl<'a> PatchBuffer<'a> {
     fn mark_lost(&mut self) {
         let period_s = self.model.header.front_end.frame_period_s();
         let time_s = |frame: usize| self.plan.from_s + frame as f64 * period_s;
-        for frame in self.dropped + self.held_lost.len()..self.frames() {
+        for frame in self.dropped + self.held_lost.len()..self.mel_frames() {
             self.lost.retain(|span| span.end > time_s(frame));
             self.held_lost.push(self.lost.iter().any(|span| span.contains(&time_s(frame))));
         }
@@ -123,7 +136,9 @@ impl<'a> PatchBuffer<'a> {
 
     /// The `frames` frames from number `start` on, which are held.
     pub(crate) fn patch(&self, start: usize, frames: usize) -> Patch {
-        Patch { start, frames, input: self.input(start, frames) }
+        let span_s = self.plan.span_s(start..start + frames);
+        let tags = self.tags.as_ref().map_or_else(Vec::new, |tags| tags.within(&span_s));
+        Patch { start, frames, input: self.input(start, frames), tags }
     }
 
     /// Mel power of frames that are held.
@@ -166,6 +181,8 @@ impl<'a> PatchBuffer<'a> {
         self.held_lost.drain(..needed - self.dropped);
         self.dropped = needed;
         self.waveform.drop_before(self.model.header.front_end.samples_of(needed, 1).start);
+        let from_s = self.plan.span_s(needed..needed).start;
+        self.tags.iter_mut().for_each(|tags| tags.drop_before(from_s));
     }
 }
 

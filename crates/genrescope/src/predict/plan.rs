@@ -1,5 +1,9 @@
 //! Where the patches of a track lie.
 
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::tag_windows::TagWindow;
 use super::timeline::{Grid, JudgedPatch, leader};
 use super::{BATCH, Decoding, LONGEST_PATCH_S, PATCH_HOP, PatchLength, Reason, Segment, Settings};
 use crate::error::{Error, ErrorKind, Result};
@@ -14,6 +18,8 @@ pub(crate) struct Patch {
     pub(crate) frames: usize,
     /// What the network sees of it, or why it is not judged. A short track is repeated to what the network takes.
     pub(crate) input: Result<PatchInput, Reason>,
+    /// What the tagger of a joined model hears of it; else none.
+    pub(crate) tags: Vec<Arc<TagWindow>>,
 }
 
 /// Settings, checked and counted in frames.
@@ -103,14 +109,19 @@ impl Plan {
         Some(format!("{duration_s:.1} s is shorter than a patch of {patch_s:.1} s: {remedy}"))
     }
 
+    /// Where frames lie, seconds from the beginning of what is judged.
+    pub(crate) fn span_s(&self, frames: Range<usize>) -> Range<f64> {
+        frames.start as f64 * self.frame_period_s..frames.end as f64 * self.frame_period_s
+    }
+
     /// Where a patch lies in the recording, and what the network said of it.
-    pub(crate) fn segment(&self, patch: &JudgedPatch, genres: &[String]) -> Segment {
+    pub(crate) fn segment(&self, patch: &JudgedPatch, model: &Model) -> Segment {
         let time_s = |frame: usize| self.from_s + frame as f64 * self.frame_period_s;
-        let scores = patch.scores.clone().unwrap_or_default();
+        let scores = model.settled(patch.scores.clone().unwrap_or_default());
         Segment {
             start_s: time_s(patch.start),
             end_s: time_s(patch.start + patch.frames),
-            genre: leader(&scores).map(|leader| genres[leader].clone()),
+            genre: leader(&scores).map(|leader| model.header.genres[leader].clone()),
             reason: patch.scores.as_ref().err().copied(),
             scores,
         }

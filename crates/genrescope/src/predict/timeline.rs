@@ -4,6 +4,7 @@
 //! on request smoothed over some seconds; neighbouring cells that one genre leads are one *segment*. Silent and lost cells belong to no genre.
 
 use super::{Reason, Segment};
+use crate::model::Model;
 
 /// A patch and what the network said of it.
 #[derive(Clone, Debug)]
@@ -12,8 +13,36 @@ pub(crate) struct JudgedPatch {
     pub(crate) start: usize,
     /// Its length, frames.
     pub(crate) frames: usize,
-    /// One score a genre, or why there is none.
+    /// One score a genre, of a joined model one a tag behind them; or why there is none.
     pub(crate) scores: Result<Vec<f32>, Reason>,
+}
+
+/// What means of patches' scores say.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Labelling<'a> {
+    /// The labels.
+    pub(crate) genres: &'a [String],
+    /// What makes scores of the means of a joined model.
+    pub(crate) model: Option<&'a Model>,
+}
+
+impl<'a> From<&'a Model> for Labelling<'a> {
+    fn from(model: &'a Model) -> Self {
+        Self { genres: &model.header.genres, model: Some(model) }
+    }
+}
+
+impl Labelling<'_> {
+    fn settled(&self, means: Vec<f32>) -> Vec<f32> {
+        match self.model {
+            Some(model) => model.settled(means),
+            None => means,
+        }
+    }
+
+    fn leader(&self, scores: &[f32]) -> Option<String> {
+        leader(scores).map(|leader| self.genres[leader].clone())
+    }
 }
 
 /// Where cells lie, and how loud they are.
@@ -36,8 +65,8 @@ pub(crate) struct Grid {
 }
 
 /// The mean of the patches' scores, those without left out; empty when none has any.
-pub(crate) fn track_scores(patches: &[JudgedPatch]) -> Vec<f32> {
-    mean(patches.iter().filter_map(|patch| Some((patch.scores.as_deref().ok()?, 1.0))))
+pub(crate) fn track_scores(patches: &[JudgedPatch], labels: Labelling) -> Vec<f32> {
+    labels.settled(mean(patches.iter().filter_map(|patch| Some((patch.scores.as_deref().ok()?, 1.0)))))
 }
 
 /// Why a track has no genre: silence, if any of its patches is silent.
@@ -47,26 +76,26 @@ pub(crate) fn reason(patches: &[JudgedPatch]) -> Reason {
 }
 
 /// The cells of a track. `patches` are in the order of their starts, and cover every frame.
-pub(crate) fn cells(patches: &[JudgedPatch], grid: &Grid, genres: &[String]) -> Vec<Segment> {
+pub(crate) fn cells(patches: &[JudgedPatch], grid: &Grid, labels: Labelling) -> Vec<Segment> {
     let count = grid.frames.div_ceil(grid.cell_frames);
-    let cells = (0..count).map(|index| cell(patches, grid, genres, index));
+    let cells = (0..count).map(|index| cell(patches, grid, labels, index));
     // The last frame is centred near the end of the audio and may begin behind it.
     cells.filter(|cell| cell.start_s < cell.end_s).collect()
 }
 
-fn cell(patches: &[JudgedPatch], grid: &Grid, genres: &[String], index: usize) -> Segment {
+fn cell(patches: &[JudgedPatch], grid: &Grid, labels: Labelling, index: usize) -> Segment {
     let first = index * grid.cell_frames;
     let end = (first + grid.cell_frames).min(grid.frames);
     let own_reason = grid.reasons.get(index).copied().flatten();
     let covering = &patches[patches.partition_point(|patch| patch.start + patch.frames < end)..];
     let covering = &covering[..covering.partition_point(|patch| patch.start <= first)];
     let judged = covering.iter().filter(|_| own_reason.is_none());
-    let scores = mean(judged.filter_map(|patch| Some((patch.scores.as_deref().ok()?, 1.0))));
+    let scores = labels.settled(mean(judged.filter_map(|patch| Some((patch.scores.as_deref().ok()?, 1.0)))));
     let time_s = |frame: usize| grid.start_s + frame as f64 * grid.frame_period_s;
     Segment {
         start_s: time_s(first),
         end_s: if end == grid.frames { grid.end_s } else { time_s(end) },
-        genre: leader(&scores).map(|leader| genres[leader].clone()),
+        genre: labels.leader(&scores),
         reason: scores.is_empty().then(|| own_reason.unwrap_or_else(|| reason(covering))),
         scores,
     }
@@ -123,6 +152,10 @@ fn mean<'a>(weighted: impl Iterator<Item = (&'a [f32], f64)>) -> Vec<f32> {
 mod tests {
     use super::*;
 
+    fn labelled<T>(of: impl Fn(Labelling) -> T) -> T {
+        of(Labelling { genres: &genres(), model: None })
+    }
+
     fn genres() -> Vec<String> {
         ["jazz", "rock"].map(String::from).to_vec()
     }
@@ -150,7 +183,7 @@ mod tests {
     #[test]
     fn a_cell_is_the_mean_of_the_patches_that_cover_it() {
         let patches = [patch(0, Some(0.75)), patch(2, Some(0.25)), patch(4, Some(0.0))];
-        let cells = cells(&patches, &grid(8, vec![]), &genres());
+        let cells = labelled(|labels| cells(&patches, &grid(8, vec![]), labels));
         let jazz: Vec<f32> = cells.iter().map(|cell| cell.scores[0]).collect();
         assert_eq!(jazz, [0.75, 0.5, 0.125, 0.0]);
         assert_eq!((cells[1].start_s, cells[1].end_s), (11.0, 12.0));
@@ -159,7 +192,7 @@ mod tests {
     #[test]
     fn the_last_cell_ends_with_the_track_and_an_extra_patch_covers_it() {
         let patches = [patch(0, Some(1.0)), patch(2, Some(1.0)), patch(3, Some(0.0))];
-        let cells = cells(&patches, &grid(7, vec![]), &genres());
+        let cells = labelled(|labels| cells(&patches, &grid(7, vec![]), labels));
         assert_eq!(cells.len(), 4);
         assert_eq!(cells[3].scores, [0.0, 1.0]);
         assert_eq!(cells[3].end_s, 13.5);
@@ -168,7 +201,7 @@ mod tests {
     #[test]
     fn neighbours_of_one_genre_merge_and_are_averaged_over_time() {
         let patches = [patch(0, Some(1.0)), patch(2, Some(0.6)), patch(4, Some(0.0))];
-        let segments = merge(&cells(&patches, &grid(8, vec![]), &genres()));
+        let segments = labelled(|labels| merge(&cells(&patches, &grid(8, vec![]), labels)));
         assert_eq!(segments.len(), 2);
         assert_eq!((segments[0].start_s, segments[0].end_s), (10.0, 12.0));
         assert_eq!(segments[0].genre.as_deref(), Some("jazz"));
@@ -179,11 +212,8 @@ mod tests {
     #[test]
     fn a_silent_cell_has_no_genre_though_patches_with_music_reach_into_it() {
         let patches = [patch(0, Some(1.0)), patch(2, Some(1.0)), patch(4, None)];
-        let segments = merge(&cells(
-            &patches,
-            &grid(8, vec![None, None, Some(Reason::Silence), Some(Reason::Gap)]),
-            &genres(),
-        ));
+        let grid = grid(8, vec![None, None, Some(Reason::Silence), Some(Reason::Gap)]);
+        let segments = labelled(|labels| merge(&cells(&patches, &grid, labels)));
         assert_eq!(segments.len(), 3);
         assert_eq!((segments[1].genre.clone(), segments[1].reason), (None, Some(Reason::Silence)));
         assert_eq!((segments[2].genre.clone(), segments[2].reason), (None, Some(Reason::Gap)));
@@ -194,7 +224,8 @@ mod tests {
     fn smoothing_averages_over_its_seconds_but_not_over_silence() {
         let patches = [patch(0, Some(1.0)), patch(2, Some(1.0)), patch(4, Some(0.0)), patch(6, Some(0.0))];
         let reasons = vec![None, None, None, None, Some(Reason::Silence)];
-        let cells = cells(&patches, &grid(10, reasons), &genres());
+        let grid = grid(10, reasons);
+        let cells = labelled(|labels| cells(&patches, &grid, labels));
         let jazz = |cells: &[Segment]| cells.iter().map(|c| c.scores.first().copied()).collect::<Vec<_>>();
         assert_eq!(jazz(&cells), [Some(1.0), Some(1.0), Some(0.5), Some(0.0), None]);
         assert_eq!(
@@ -209,8 +240,9 @@ mod tests {
 
     #[test]
     fn silent_patches_do_not_count_in_the_track() {
-        assert_eq!(track_scores(&[patch(0, Some(0.5)), patch(2, None), patch(4, Some(1.0))]), [0.75, 0.25]);
-        assert!(track_scores(&[patch(0, None)]).is_empty());
+        let scores = |patches: &[JudgedPatch]| labelled(|labels| track_scores(patches, labels));
+        assert_eq!(scores(&[patch(0, Some(0.5)), patch(2, None), patch(4, Some(1.0))]), [0.75, 0.25]);
+        assert!(scores(&[patch(0, None)]).is_empty());
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub fn rows(entry: &Entry, model: &ModelLabel, detail: Detail) -> String {
     }
 }
 
-fn whole(prediction: &Prediction) -> Segment {
+pub(super) fn whole(prediction: &Prediction) -> Segment {
     Segment {
         start_s: prediction.start_s,
         end_s: prediction.start_s + prediction.duration_s,
@@ -62,11 +62,11 @@ fn failed(path: &str, error: &Error, model: &ModelLabel) -> String {
     line(fields)
 }
 
-fn score(score: f32) -> String {
+pub(super) fn score(score: f32) -> String {
     format!("{score:.6}")
 }
 
-fn line(fields: impl IntoIterator<Item = impl AsRef<[u8]>>) -> String {
+pub(super) fn line(fields: impl IntoIterator<Item = impl AsRef<[u8]>>) -> String {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(fields).expect("writing to memory cannot fail");
     let bytes = writer.into_inner().expect("writing to memory cannot fail");

@@ -30,9 +30,9 @@ struct Judged<'a> {
 }
 
 #[derive(Serialize)]
-struct ModelName<'a> {
-    name: &'a str,
-    hash: &'a str,
+pub(super) struct ModelName<'a> {
+    pub(super) name: &'a str,
+    pub(super) hash: &'a str,
 }
 
 #[derive(Serialize)]
@@ -59,9 +59,15 @@ struct Failed<'a> {
 }
 
 #[derive(Serialize)]
-struct ErrorRecord {
+pub(super) struct ErrorRecord {
     kind: &'static str,
     message: String,
+}
+
+impl From<&Error> for ErrorRecord {
+    fn from(error: &Error) -> Self {
+        Self { kind: error.kind().name(), message: error.to_string() }
+    }
 }
 
 /// All that a model says of itself.
@@ -70,6 +76,9 @@ struct Card<'a> {
     hash: &'a str,
     parameters: usize,
     trainable: usize,
+    /// The model of tags that a joined model's answers depend on as well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    joined_with: Option<ModelName<'a>>,
     #[serde(flatten)]
     header: &'a Header,
 }
@@ -78,7 +87,9 @@ struct Card<'a> {
 pub fn card(model: &Model) -> String {
     let counts = model.parameter_counts();
     let (parameters, trainable) = (counts.all, counts.trainable);
-    let card = Card { hash: model.hash(), parameters, trainable, header: &model.header };
+    let tags = model.tagger().map(|tagger| &tagger.model);
+    let joined_with = tags.map(|tags| ModelName { name: &tags.header.name, hash: tags.hash() });
+    let card = Card { hash: model.hash(), parameters, trainable, joined_with, header: &model.header };
     serde_json::to_string_pretty(&card).expect("strings and finite numbers always serialise")
 }
 
@@ -130,9 +141,5 @@ fn segment(segment: &Segment) -> SegmentRecord<'_> {
 }
 
 fn failed<'a>(path: &'a str, error: &Error) -> Failed<'a> {
-    Failed {
-        schema: SCHEMA,
-        path,
-        error: ErrorRecord { kind: error.kind().name(), message: error.to_string() },
-    }
+    Failed { schema: SCHEMA, path, error: ErrorRecord::from(error) }
 }

@@ -13,6 +13,7 @@ pub mod live;
 pub mod page;
 pub mod palette;
 pub mod picture;
+pub mod tags;
 pub mod text;
 
 use crate::error::Error;
@@ -35,7 +36,7 @@ pub struct ModelLabel {
     pub name: String,
     /// Its file's hash, see [`Model::hash`].
     pub hash: String,
-    /// Its genres, in the order of every [`Prediction::scores`].
+    /// Its genres, or tags, in the order of every [`Prediction::scores`].
     pub genres: Vec<String>,
 }
 

@@ -15,7 +15,7 @@ use crate::dataset::Dataset;
 use crate::dataset::folds::Partition;
 use crate::dataset::patches::{Batch, BatchPlan, Sampling, build_batch, plan_epoch};
 use crate::metrics::best;
-use crate::model::{FORMAT_VERSION, Header, Model, TrainedOn, zoo};
+use crate::model::{FORMAT_VERSION, Header, Model, TrainedOn, Vocabulary, zoo};
 use crate::{Error, ErrorKind, Result};
 
 /// Values of all parameters of a network, in its order.
@@ -220,7 +220,9 @@ impl<'a> Run<'a> {
             choices: settings.model.choices,
             any_length: zoo::architecture(&settings.model.network)?.any_length,
             front_end: settings.features.clone(),
+            vocabulary: Vocabulary::Genres,
             genres: self.dataset.genres.clone(),
+            head: None,
             normalisation: self.sampling.normalisation.clone(),
             features: self.sampling.features.clone(),
             trained_on: TrainedOn {

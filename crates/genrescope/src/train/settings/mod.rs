@@ -104,6 +104,10 @@ impl Settings {
     pub fn check(&self) -> Result<()> {
         self.augment.check()?;
         self.features.check()?;
+        if !self.features.compression.is_decibels() {
+            let what = "features.compression: networks are trained on decibels; leave it out";
+            return Err(Error::new(ErrorKind::BadSettings, what));
+        }
         self.check_features()?;
         self.check_numbers()
     }

@@ -1,0 +1,199 @@
+//! Two networks that answer together: one that was trained on genres, and tags with a head of genres on them.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::card::{TrainedOn, bad};
+use super::{Model, ProtocolResult};
+use crate::error::{Error, ErrorKind, Result};
+
+/// Scores below this count as this much: no network rules a genre out for the other.
+const LEAST_SCORE: f64 = 1e-7;
+
+/// A logistic regression of genres on mean tag scores. Travels in the header of the model that gives the tags.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Head {
+    /// Its labels.
+    pub genres: Vec<String>,
+    /// `[genres][tags]`.
+    pub weights: Vec<Vec<f32>>,
+    /// `[genres]`.
+    pub bias: Vec<f32>,
+    /// What it learnt from.
+    pub trained_on: TrainedOn,
+    /// What it reached, joined with the network inside.
+    pub results: Vec<ProtocolResult>,
+}
+
+/// What gives tags, and the head on them.
+#[derive(Clone, Debug)]
+pub struct Tagger {
+    /// The model of tags.
+    pub model: Model,
+    head: Head,
+}
+
+impl Head {
+    pub(super) fn check(&self, tags: usize) -> Result<(), String> {
+        let genres = self.genres.len();
+        let fits = self.weights.len() == genres
+            && self.bias.len() == genres
+            && self.weights.iter().all(|row| row.len() == tags);
+        let numbers = self.weights.iter().flatten().chain(&self.bias);
+        match fits && genres > 1 && numbers.into_iter().all(|number| number.is_finite()) {
+            true => Ok(()),
+            false => {
+                Err(format!("its head needs {genres} rows of {tags} finite weights, and as many biases"))
+            }
+        }
+    }
+
+    /// Scores of mean tag scores.
+    ///
+    /// # Shape
+    /// `[tags]` → `[genres]`, sum 1.
+    pub fn scores(&self, tags: &[f32]) -> Vec<f32> {
+        let logit = |(row, bias): (&Vec<f32>, &f32)| {
+            let products = row.iter().zip(tags).map(|(weight, tag)| f64::from(*weight) * f64::from(*tag));
+            f64::from(*bias) + products.sum::<f64>()
+        };
+        normalised(self.weights.iter().zip(&self.bias).map(logit).collect())
+    }
+
+    /// The mean of the logarithms of a network's scores and the head's, as scores.
+    ///
+    /// # Shape
+    /// `[genres]`, `[tags]` → `[genres]`, sum 1.
+    pub fn join(&self, scores: &[f32], tags: &[f32]) -> Vec<f32> {
+        let log = |score: f32| f64::from(score).max(LEAST_SCORE).ln();
+        let of_tags = self.scores(tags);
+        normalised(scores.iter().zip(&of_tags).map(|(a, b)| (log(*a) + log(*b)) / 2.0).collect())
+    }
+}
+
+/// `exp`, divided by its sum.
+fn normalised(logs: Vec<f64>) -> Vec<f32> {
+    let largest = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let shares: Vec<f64> = logs.into_iter().map(|log| (log - largest).exp()).collect();
+    let sum: f64 = shares.iter().sum();
+    shares.into_iter().map(|share| (share / sum) as f32).collect()
+}
+
+impl Tagger {
+    /// The head.
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+}
+
+impl Model {
+    /// The best model that comes with this crate: [`Model::embedded`] joined with [`Model::musicnn`].
+    ///
+    /// # Errors
+    /// None in a released version: a test reads it.
+    pub fn best() -> Result<Self> {
+        Self::embedded()?.joined(Self::musicnn()?, "best")
+    }
+
+    /// A model that answers with the mean of the logarithms of its own scores and those of a head on tags.
+    ///
+    /// # Errors
+    /// [`ErrorKind::BadSettings`] when the other model has no head, or one of other genres.
+    pub fn joined(self, tags: Self, name: &str) -> Result<Self> {
+        let refuse =
+            |what: &str| Err(Error::new(ErrorKind::BadSettings, format!("`{}` {what}", tags.header.name)));
+        let Some(head) = tags.header.head.clone() else {
+            return refuse("has no head of genres to join with");
+        };
+        if head.genres != self.header.genres {
+            return refuse("has a head of other genres");
+        }
+        let mut header = self.header.clone();
+        header.name = name.into();
+        header.licence = format!("({}) AND {}", header.licence, tags.header.licence);
+        header.results.clone_from(&head.results);
+        let hash = blake3::hash(format!("{}{}", self.hash, tags.hash).as_bytes()).to_hex();
+        let hash = hash[..self.hash.len()].to_owned();
+        let mut joined = self;
+        (joined.header, joined.hash) = (header, hash);
+        joined.tagger = Some(Arc::new(Tagger { model: tags, head }));
+        Ok(joined)
+    }
+
+    /// What gives the tags that this model's answers depend on, if they do.
+    pub fn tagger(&self) -> Option<&Tagger> {
+        self.tagger.as_deref()
+    }
+
+    /// Scores of means over patches: the same, but for joined models, whose means have the tags behind them.
+    ///
+    /// # Shape
+    /// `[genres]`, or `[genres + tags]` → `[genres]`; nothing stays nothing.
+    pub(crate) fn settled(&self, means: Vec<f32>) -> Vec<f32> {
+        match &self.tagger {
+            Some(tagger) if !means.is_empty() => {
+                let (scores, tags) = means.split_at(self.header.genres.len());
+                tagger.head.join(scores, tags)
+            }
+            _ => means,
+        }
+    }
+
+    /// What a network gives before its last layers: one row of 200 numbers a patch of musicnn.
+    ///
+    /// # Errors
+    /// [`ErrorKind::BadSettings`] for a network without such a layer, and those of [`Model::scores`].
+    pub fn embeddings(&self, patches: &[super::PatchInput]) -> Result<Vec<Vec<f32>>> {
+        let network = self.folded().up_to(super::zoo::musicnn::EMBEDDING).ok_or_else(|| {
+            let what =
+                format!("`{}` ({}) has no embedding; musicnn has", self.header.name, self.header.network);
+            Error::new(ErrorKind::BadSettings, what)
+        })?;
+        let (inputs, frames) = self.network_inputs(patches)?;
+        let inputs: Vec<&[f32]> = inputs.iter().map(Vec::as_slice).collect();
+        let values = network.infer(&inputs, patches.len(), frames);
+        let values = values.map_err(|e| bad(format!("`{}`: {e}", self.header.network)))?;
+        Ok(values.chunks_exact(values.len() / patches.len().max(1)).map(<[f32]>::to_vec).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head() -> Head {
+        Head {
+            genres: ["jazz", "rock"].map(String::from).to_vec(),
+            weights: vec![vec![2.0, 0.0, 1.0], vec![0.0, 2.0, 1.0]],
+            bias: vec![0.0, 1.0],
+            trained_on: TrainedOn::default(),
+            results: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_head_is_a_logistic_regression() {
+        let [jazz, rock] = head().scores(&[1.0, 0.5, 0.3])[..] else { panic!("two genres") };
+        // Logits 2.3 and 2.3.
+        assert!((jazz - 0.5).abs() < 1e-6 && (rock - 0.5).abs() < 1e-6);
+        let odds = head().scores(&[1.0, 0.0, 0.0]);
+        assert!((odds[0] / odds[1] - 1f32.exp()).abs() < 1e-5);
+    }
+
+    #[test]
+    fn joining_is_the_geometric_mean_of_both() {
+        let joined = head().join(&[0.9, 0.1], &[1.0, 0.5, 0.3]);
+        assert!((joined[0] / joined[1] - 3.0).abs() < 1e-5, "{joined:?}");
+        assert!((joined.iter().sum::<f32>() - 1.0).abs() < 1e-6);
+        let never = head().join(&[1.0, 0.0], &[0.0, 9.0, 0.0]);
+        assert!(never[1] > 0.0 && never.iter().all(|score| score.is_finite()));
+    }
+
+    #[test]
+    fn a_head_of_another_number_of_tags_is_refused() {
+        assert!(head().check(3).is_ok() && head().check(4).is_err());
+        assert!(Head { bias: vec![f32::NAN, 0.0], ..head() }.check(3).is_err());
+    }
+}

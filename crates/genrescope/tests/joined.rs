@@ -1,0 +1,70 @@
+//! The joined model `best`: the same answers in a stream as in a file, and by a taggram as by its head.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use genrescope::ErrorKind;
+use genrescope::audio::AudioStream;
+use genrescope::model::Model;
+use genrescope::predict::{
+    Decoding, Listener, Settings, Taggram, classify, classify_frames, classify_frames_and_tags,
+};
+use support::{TempFolder, WavSample, assert_all_close, assert_refused, music, wav};
+
+const RATE_HZ: u32 = 22_050;
+
+#[test]
+fn pieces_of_any_length_give_the_answers_of_the_whole() {
+    let (model, folder) = (Model::best().unwrap(), TempFolder::new());
+    let samples = music(RATE_HZ, 14 * RATE_HZ as usize);
+    let path = folder.file("song.wav", &wav(&samples, RATE_HZ, 1, WavSample::Float32));
+    let judged = |decoding| {
+        let settings = Settings { decoding, ..Settings::default() };
+        classify(&model, AudioStream::open(&path, RATE_HZ).unwrap(), &settings).unwrap()
+    };
+    let ahead = judged(Decoding::Ahead);
+    assert_all_close(&judged(Decoding::Live).scores, &ahead.scores, 1e-5, 0.0);
+    assert!((ahead.scores.iter().sum::<f32>() - 1.0).abs() < 1e-5);
+    let fast = classify(
+        &Model::embedded().unwrap(),
+        AudioStream::open(&path, RATE_HZ).unwrap(),
+        &Settings::default(),
+    );
+    assert_ne!(fast.unwrap().scores, ahead.scores);
+
+    let heard = |piece: usize| {
+        let mut listener = Listener::new(&model, 1.0).unwrap();
+        let mut moments = Vec::new();
+        for samples in samples.chunks(piece) {
+            moments.extend(listener.push(samples, Vec::new()).unwrap());
+        }
+        moments.extend(listener.finish().unwrap());
+        moments
+    };
+    let (small, large) = (heard(1000), heard(7001));
+    let full = |moments: &[genrescope::predict::Moment]| {
+        let full = moments.iter().filter(|moment| !moment.provisional);
+        full.flat_map(|moment| moment.segment.scores.clone()).collect::<Vec<f32>>()
+    };
+    assert!(small[0].provisional && full(&small).len() >= 30);
+    assert_all_close(&full(&small), &full(&large), 1e-5, 0.0);
+}
+
+#[test]
+fn a_taggram_stands_for_the_audio() {
+    let model = Model::best().unwrap();
+    let db: Vec<f32> = (0..200 * 128).map(|i| -((i * 37 % 61) as f32)).collect();
+    let settings = Settings::default();
+    let tag = |tag: usize| (0..50).map(|i| if i == tag { 0.9 } else { 0.02 }).collect::<Vec<f32>>();
+    let of = |row: Vec<f32>| {
+        let taggram = Taggram { window_s: 2.992, hop_s: 0.976, scores: vec![row; 12] };
+        classify_frames_and_tags(&model, &db, &taggram, &settings).unwrap().scores
+    };
+    let fast = classify_frames(&Model::embedded().unwrap(), &db, &settings).unwrap().scores;
+    let head = model.tagger().unwrap().head();
+    for number in [9, 11, 33] {
+        assert_all_close(&of(tag(number)), &head.join(&fast, &tag(number)), 1e-5, 0.0);
+    }
+    assert_ne!(of(tag(9)), of(tag(11)), "jazz and metal");
+    assert_refused(classify_frames(&model, &db, &settings), ErrorKind::BadSettings, "taggram");
+}
