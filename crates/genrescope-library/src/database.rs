@@ -18,7 +18,8 @@ const BUSY: Duration = Duration::from_secs(30);
 const BESIDE: [&str; 2] = ["-wal", "-shm"];
 
 /// What brings a database from one version to the next; the version is the number of steps taken.
-const STEPS: [&str; 1] = ["
+const STEPS: [&str; 2] = [
+    "
     CREATE TABLE model (
         hash TEXT PRIMARY KEY,
         name TEXT NOT NULL,
@@ -45,7 +46,21 @@ const STEPS: [&str; 1] = ["
         error TEXT,
         missing INTEGER NOT NULL DEFAULT 0
     );
-    CREATE INDEX file_recording ON file (recording);"];
+    CREATE INDEX file_recording ON file (recording);",
+    "
+    CREATE TABLE journal (
+        id INTEGER PRIMARY KEY,
+        run INTEGER NOT NULL,            -- changes of one run are taken back together
+        path BLOB NOT NULL,
+        draft BLOB NOT NULL,             -- the file beside it that takes its place
+        state TEXT NOT NULL,             -- draft, ready, written, undoing
+        old_mtime_ns INTEGER NOT NULL,
+        old_hash BLOB,                   -- BLAKE3 of the file's bytes, before and after
+        new_hash BLOB,
+        reverse BLOB,                    -- the splices that make the old bytes of the new
+        genres TEXT NOT NULL             -- a JSON array
+    );",
+];
 
 /// A library that is open. Several programs may have the same one open.
 pub struct Library {

@@ -7,7 +7,7 @@ use rusqlite::{Row, params};
 
 use crate::path_bytes::to_path;
 use crate::rows::floats;
-use crate::{Library, RecordingHash};
+use crate::{FileState, Library, RecordingHash};
 
 /// Scores below count as this much: logarithms stay finite, and what a network finds impossible is no finer than that.
 const SCORE_FLOOR: f32 = 1e-4;
@@ -17,6 +17,8 @@ const SCORE_FLOOR: f32 = 1e-4;
 pub struct Item {
     /// Where it is.
     pub path: PathBuf,
+    /// As it was when it was heard.
+    pub state: FileState,
     /// Its recording: copies have the same.
     pub recording: Option<RecordingHash>,
     /// The leading genre.
@@ -59,7 +61,7 @@ pub fn list(library: &Library, wanted: &Wanted, each: &mut dyn FnMut(Item) -> Re
 }
 
 const LIST: &str = "
-    SELECT path, recording, genre, score, reason, scores, duration_s, model, error_kind, error
+    SELECT path, recording, genre, score, reason, scores, duration_s, model, error_kind, error, bytes, mtime_ns
     FROM file LEFT JOIN recording ON recording.hash = file.recording
     WHERE NOT missing AND (?1 IS NULL OR genre = ?1) AND (?2 IS NULL OR score >= ?2)
     ORDER BY path";
@@ -69,6 +71,7 @@ fn item(row: &Row) -> rusqlite::Result<Item> {
     let message: Option<String> = row.get(9)?;
     Ok(Item {
         path: to_path(row.get_ref(0)?.as_blob()?),
+        state: FileState { bytes: row.get::<_, i64>(10)? as u64, mtime_ns: row.get(11)? },
         recording: row.get_ref(1)?.as_blob_or_null()?.and_then(RecordingHash::from_bytes),
         genre: row.get(2)?,
         score: row.get(3)?,

@@ -97,7 +97,8 @@ struct ErrorRecord<'a> {
     message: &'a str,
 }
 
-fn score(text: &str) -> Result<f32, String> {
+/// A score on the command line.
+pub(crate) fn score(text: &str) -> Result<f32, String> {
     let score = text.parse::<f32>().ok().filter(|score| (0.0..=1.0).contains(score));
     score.ok_or_else(|| "expected a score from 0 to 1, for example 0.7".into())
 }
