@@ -231,3 +231,63 @@ fn names_that_are_not_utf8_are_kept_as_they_are() {
     assert!(stdout.starts_with("1 judged") && stderr.contains("not UTF-8"), "{stdout}{stderr}");
     assert!(scan(&stage, &[]).0.contains("1 unchanged"));
 }
+
+#[test]
+fn tags_are_shown_first_written_on_demand_and_taken_back() {
+    let stage = Stage::new();
+    let audio = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../genrescope/tests/audio");
+    let names =
+        ["mono_22050.flac", "mono_22050.ogg", "stereo_44100.mp3", "stereo_44100.m4a", "stereo_44100.mkv"];
+    let originals: Vec<Vec<u8>> = names.iter().map(|name| fs::read(audio.join(name)).unwrap()).collect();
+    names.iter().zip(&originals).for_each(|(name, bytes)| drop(stage.file(&format!("music/{name}"), bytes)));
+    assert_eq!(scan(&stage, &[]).2, 0);
+    let state = || names.map(|name| fs::read(stage.path("music").join(name)).unwrap());
+    let run = |more: &[&str]| ran(&mut stage.genrescope(more));
+    let tag = ["tag", "--db", "library.db", "--model", "model.safetensors", "--min", "0"];
+    let (plan, stderr, code) = run(&[&tag[..], &["--dry-run"]].concat());
+    assert!(plan.contains("mono_22050.flac: no genre → ") && plan.contains("4 to tag"), "{plan}");
+    assert!(stderr.contains("stereo_44100.mkv") && code == 1, "{stderr}");
+    assert!(state().iter().eq(&originals), "--dry-run writes nothing");
+    let (_, stderr, code) = run(&tag);
+    assert!(stderr.contains("--yes") && code == 2 && state().iter().eq(&originals), "{stderr}");
+    let (said, stderr, code) = run(&[&tag[..], &["--yes"]].concat());
+    assert!(said.contains("4 tagged") && code == 1, "{said}{stderr}");
+    assert!(state().iter().zip(&originals).filter(|(now, before)| now != before).count() == 4);
+    assert!(scan(&stage, &[]).0.starts_with("0 judged, 0 known by their sound, 0 failed, 5 unchanged"));
+    assert!(run(&[&tag[..], &["--yes"]].concat()).0.contains("0 to tag, 4 as they should be"));
+    let (said, stderr, code) = run(&["undo", "--db", "library.db", "--yes"]);
+    assert!(said.contains("4 files have their original bytes") && code == 0, "{said}{stderr}");
+    assert!(state().iter().eq(&originals));
+    assert!(run(&["undo", "--db", "library.db", "--yes"]).0.contains("nothing to take back"));
+}
+
+/// The system's limit on the size of files stands for a full disk: both fail in the middle of writing.
+#[cfg(unix)]
+#[test]
+fn a_full_disk_ends_with_a_list_and_whole_files() {
+    let stage = Stage::new();
+    let audio = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../genrescope/tests/audio");
+    let original = fs::read(audio.join("stereo_44100.mp3")).unwrap();
+    let large = [original.as_slice(), &original, &original, &original].concat().repeat(8);
+    stage.file("music/large.mp3", &large);
+    stage.file("music/small.mp3", &original);
+    scan(&stage, &[]);
+    let script = format!(
+        "trap '' XFSZ; ulimit -f {}; exec '{}' tag --db library.db --model model.safetensors --min 0 --yes",
+        large.len() / 1024 - 40,
+        program().display()
+    );
+    let ran = std::process::Command::new("bash")
+        .args(["-c", &script])
+        .current_dir(stage.path(""))
+        .output()
+        .unwrap();
+    let (said, told) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+    assert!(
+        said.contains("1 tagged") && said.contains("1 failed") && told.contains("large.mp3"),
+        "{said}{told}"
+    );
+    assert_eq!(ran.status.code(), Some(1));
+    assert!(fs::read(stage.path("music/large.mp3")).unwrap() == large);
+    assert_eq!(fs::read_dir(stage.path("music")).unwrap().count(), 2, "no draft is left");
+}

@@ -11,7 +11,7 @@ const FILE: &str = "library.db";
 #[derive(Debug, clap::Args)]
 pub(crate) struct Place {
     /// The library's file; in your data folder unless given
-    #[arg(long, value_name = "FILE", env = "GENRESCOPE_DB")]
+    #[arg(long, value_name = "FILE", env = "GENRESCOPE_DB", global = true)]
     db: Option<PathBuf>,
 }
 
