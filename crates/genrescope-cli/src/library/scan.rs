@@ -21,7 +21,7 @@ use crate::threads::Threads;
 
 const EXAMPLES: &str = "\
 Examples:
-  genrescope scan ~/Music                        new and changed files only; Ctrl-C and go on any time
+  genrescope scan ~/Music                        what is new and changed
   genrescope scan ~/Music --watch                again every minute
   genrescope scan ~/Music --refresh              judge again what another model judged
   genrescope scan /mnt/music --db music.db

@@ -18,16 +18,16 @@ use crate::talk::Talk;
 
 const TAG_EXAMPLES: &str = "\
 Examples:
-  genrescope tag --dry-run                       what would be written; files with a genre stay as they are
+  genrescope tag --dry-run                       what would be written
   genrescope tag --min 0.8 --yes
   genrescope tag --append --genre jazz
-  genrescope tag --overwrite --map names.toml    own names, what stands above them, several a file
+  genrescope tag --overwrite --map names.toml    names of your own
   genrescope undo                                all of the last run, byte by byte";
 
 const UNDO_EXAMPLES: &str = "\
 Examples:
   genrescope undo
-  genrescope undo --yes                          without asking; again: the run before";
+  genrescope undo --yes                          without asking";
 
 /// Write what a scan heard into the files' tags
 ///
