@@ -88,7 +88,7 @@ pub fn summary(library: &Library, wanted: &Wanted, model: &str) -> Result<Summar
 
 fn most_first(counts: BTreeMap<String, usize>) -> Vec<(String, usize)> {
     let mut counts: Vec<_> = counts.into_iter().collect();
-    counts.sort_by(|a, b| b.1.cmp(&a.1));
+    counts.sort_by_key(|(_, files)| std::cmp::Reverse(*files));
     counts
 }
 

@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn an_edit_and_its_reverse_give_the_same_bytes() {
         let folder = tempfile::tempdir().unwrap();
-        let original: Vec<u8> = (0..200_000_u32).map(|n| (n * n >> 3) as u8).collect();
+        let original: Vec<u8> = (0..200_000_u32).map(|n| (n.wrapping_mul(n) >> 3) as u8).collect();
         let (before, after) = (folder.path().join("before"), folder.path().join("after"));
         std::fs::write(&before, &original).unwrap();
         let mut edit = Edit::default();
