@@ -39,6 +39,17 @@ pub(crate) fn start<T: Send + 'static>(
 ) -> Result<Receiver<Event<T>>> {
     let (events, received) = channel();
     watch_for_interrupt(events.clone())?;
+    send_out(inputs, threads, job, &events)?;
+    Ok(received)
+}
+
+/// The same, to a channel that is watched already.
+pub(crate) fn send_out<T: Send + 'static>(
+    inputs: Vec<Input>,
+    threads: usize,
+    job: impl Fn(&Input) -> T + Send + Sync + 'static,
+    events: &Sender<Event<T>>,
+) -> Result<()> {
     let workers = threads.min(inputs.len()).max(1);
     let threads_each = threads_each(threads, inputs.len());
     let work = Arc::new(Work { inputs, job, next: AtomicUsize::new(0) });
@@ -48,11 +59,11 @@ pub(crate) fn start<T: Send + 'static>(
         let (work, events) = (Arc::clone(&work), events.clone());
         thread::spawn(move || pool.install(|| work.go_on(&events)));
     }
-    Ok(received)
+    Ok(())
 }
 
 /// The first Ctrl-C lets finished results be written, the second ends the program where it stands.
-fn watch_for_interrupt<T: Send + 'static>(events: Sender<Event<T>>) -> Result<()> {
+pub(crate) fn watch_for_interrupt<T: Send + 'static>(events: Sender<Event<T>>) -> Result<()> {
     let interrupts = AtomicUsize::new(0);
     ctrlc::set_handler(move || {
         if interrupts.fetch_add(1, Ordering::Relaxed) > 0 || events.send(Event::Interrupted).is_err() {

@@ -33,7 +33,7 @@ impl Source {
 }
 
 impl Input {
-    fn file(path: PathBuf) -> Self {
+    pub(crate) fn file(path: PathBuf) -> Self {
         Self { name: path.to_string_lossy().into_owned(), source: Ok(Source::File(path)) }
     }
 

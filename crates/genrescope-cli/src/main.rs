@@ -14,6 +14,7 @@ mod inputs;
 mod inspect;
 mod judging;
 mod kernels;
+mod library;
 mod listen;
 mod manual;
 mod models;
@@ -51,6 +52,7 @@ Examples:
   genrescope listen --simulate song.mp3          the genre while it plays
   genrescope serve                               the same in a browser, with sound
   genrescope classify music/ --format csv -o genres.csv
+  genrescope scan ~/Music                        a whole music library, remembered
   genrescope models                              the networks there are";
 
 #[derive(Subcommand)]
@@ -58,6 +60,10 @@ enum Command {
     Classify(classify::Arguments),
     Timeline(timeline::Arguments),
     Listen(listen::Arguments),
+    Scan(library::ScanArguments),
+    Library(library::LibraryArguments),
+    Tag(library::TagArguments),
+    Undo(library::UndoArguments),
     Serve(serve::Arguments),
     Dataset(dataset::Arguments),
     Train(train::Args),
@@ -79,6 +85,10 @@ fn main() -> std::process::ExitCode {
         Command::Classify(arguments) => classify::run(&arguments, &talk),
         Command::Timeline(arguments) => timeline::run(&arguments, &talk),
         Command::Listen(arguments) => listen::run(&arguments, &talk),
+        Command::Scan(arguments) => library::scan(&arguments, &talk),
+        Command::Library(arguments) => library::look(&arguments, &talk),
+        Command::Tag(arguments) => library::tag(&arguments, &talk),
+        Command::Undo(arguments) => library::undo(&arguments, &talk),
         Command::Serve(arguments) => serve::run(&arguments, &talk),
         Command::Dataset(arguments) => dataset::run(&arguments, &talk),
         Command::Train(arguments) => train::run(&arguments, &talk),

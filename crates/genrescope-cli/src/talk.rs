@@ -48,7 +48,7 @@ impl Talk {
     pub(crate) fn counting_to(&self, count: usize) -> Self {
         let mut talk = Self { loudness: self.loudness, bar: ProgressBar::hidden() };
         if self.loudness > Loudness::Quiet && count > 1 && std::io::stderr().is_terminal() {
-            let style = ProgressStyle::with_template("{bar:30} {pos}/{len} · {eta} left · {msg}");
+            let style = ProgressStyle::with_template("{bar:30} {pos}/{len} · {per_sec} · {eta} left · {msg}");
             talk.bar = ProgressBar::new(count as u64);
             talk.bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         }

@@ -17,18 +17,31 @@ pub const EXTENSIONS: [&str; 24] = [
 /// Links are followed, a folder that was listed is not listed again: loops of links end. What cannot be read (a folder
 /// without permission, a path that is not there) is an entry of its own, an error with its path; the rest goes on.
 pub fn audio_files(path: &Path) -> Vec<Result<PathBuf>> {
+    walk(path, |_| false).into_iter().map(|(path, outcome)| outcome.map(|()| path)).collect()
+}
+
+/// The same, as players of a music library see it: without what lies in and below folders with a file `.nomedia`. Each
+/// path with whether it could be read.
+pub fn media_files(path: &Path) -> Vec<(PathBuf, Result<()>)> {
+    walk(path, |folder| fs::symlink_metadata(folder.join(".nomedia")).is_ok())
+}
+
+fn walk(path: &Path, skips: impl Fn(&Path) -> bool) -> Vec<(PathBuf, Result<()>)> {
     if fs::metadata(path).is_ok_and(|m| !m.is_dir()) {
-        return vec![Ok(path.to_owned())];
+        return vec![(path.to_owned(), Ok(()))];
     }
     let (mut found, mut seen) = (Vec::new(), HashSet::new());
     let mut folders = vec![path.to_owned()];
     while let Some(folder) = folders.pop() {
+        if skips(&folder) {
+            continue;
+        }
         if let Err(error) = list(&folder, &mut seen, &mut folders, &mut found) {
             found.push((folder.clone(), Err(Error::io(folder.display(), error))));
         }
     }
     found.sort_by(|a, b| a.0.cmp(&b.0));
-    found.into_iter().map(|(path, error)| error.map(|()| path)).collect()
+    found
 }
 
 /// Lists one folder: its folders to `folders`, its audio files to `found`.

@@ -27,7 +27,7 @@ mod track;
 mod waveform;
 
 pub use decode::contained;
-pub use files::{EXTENSIONS, audio_files};
+pub use files::{EXTENSIONS, audio_files, media_files};
 pub use raw::{RawAudio, SampleFormat};
 pub(crate) use resample::{Resampler, resample};
 pub use stream::AudioStream;

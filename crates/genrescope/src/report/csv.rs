@@ -66,7 +66,8 @@ pub(super) fn score(score: f32) -> String {
     format!("{score:.6}")
 }
 
-pub(super) fn line(fields: impl IntoIterator<Item = impl AsRef<[u8]>>) -> String {
+/// A row of fields, quoted where they need it, with its line end.
+pub fn line(fields: impl IntoIterator<Item = impl AsRef<[u8]>>) -> String {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(fields).expect("writing to memory cannot fail");
     let bytes = writer.into_inner().expect("writing to memory cannot fail");
