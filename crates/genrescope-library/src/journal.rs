@@ -320,12 +320,12 @@ fn verify((place, draft): (&Path, &Path), wanted: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Renames, and makes that last.
+/// Renames, and makes that last where the file system can: once renamed the change is made, whatever syncing says.
 fn replace(draft: &Path, place: &Path) -> std::io::Result<()> {
     fs::rename(draft, place)?;
     #[cfg(unix)]
     if let Some(folder) = place.parent() {
-        File::open(folder)?.sync_all()?;
+        let _ = File::open(folder).and_then(|folder| folder.sync_all());
     }
     Ok(())
 }
