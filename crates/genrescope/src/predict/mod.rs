@@ -183,7 +183,7 @@ impl Prediction {
 /// Judges a recording.
 ///
 /// # Errors
-/// Those of [`AudioStream::next_block`]; [`ErrorKind::TooShort`] below [`SHORTEST_S`]; those of [`Settings::check`].
+/// Those of [`AudioStream::next_block`]; [`ErrorKind::TooShort`](crate::ErrorKind::TooShort) below [`SHORTEST_S`]; those of [`Settings::check`].
 pub fn classify(model: &Model, stream: AudioStream, settings: &Settings) -> Result<Prediction> {
     classify_watched(model, stream, settings, Watch { heard: &mut |_| Ok(()), judged: &mut |_| Ok(()) })
 }

@@ -93,7 +93,7 @@ fn judged<'a>(
     }
 }
 
-/// The header of the rows, with its line end: [`COLUMNS`], then one column a tag.
+/// The header of the rows, with its line end: `COLUMNS`, then one column a tag.
 pub fn csv_header(model: &ModelLabel) -> String {
     csv::line(COLUMNS.iter().copied().chain(model.genres.iter().map(String::as_str)))
 }
