@@ -31,7 +31,7 @@ Examples:
   genrescope evaluate settings.toml --out runs/cv --folds 3      # the first three
   genrescope evaluate settings.toml --out runs/cv --fold 2       # one fold, for a scheduler
   genrescope evaluate settings.toml --out runs/cv --collect      # joins them
-  genrescope evaluate settings.toml --out runs/best --model best --taggrams tags.npz --readings readings.csv --what best
+  genrescope evaluate settings.toml --out best --model best --taggrams tags.npz --readings r.csv
   genrescope evaluate settings.toml --out runs/svm --baseline svm
   genrescope evaluate settings.toml --out runs/cv --perturb transpose   # trained folds"
 )]

@@ -51,6 +51,9 @@ impl LowPassStream {
         self.held.extend_from_slice(samples);
         let complete = self.held.len().saturating_sub(2 * ZEROS);
         let mut filtered = vec![0.0; complete];
+        if complete == 0 {
+            return filtered;
+        }
         vectorize(
             #[inline(always)]
             || {
@@ -112,7 +115,7 @@ mod tests {
     #[test]
     fn the_passband_stays_the_edge_falls_to_a_half_and_the_rest_is_gone() {
         assert!((gain(0.5) - 1.0).abs() < 1e-4);
-        assert!((gain(0.9) - 1.0).abs() < 1e-3);
+        assert!((gain(0.85) - 1.0).abs() < 1e-4);
         assert!((gain(ROLLOFF) - 0.5).abs() < 0.01);
         assert!(gain(0.999) < 0.01);
     }
