@@ -1,6 +1,7 @@
 //! Ogg (RFC 3533): Vorbis, Opus and FLAC in it. The second packet holds the comments; its pages are laid anew, and where
 //! there are more or fewer of them, those behind get other numbers and checksums.
 
+use genrescope::audio::ogg_checksum;
 use genrescope::{ErrorKind, Result};
 
 use super::edit::Edit;
@@ -191,27 +192,11 @@ fn segments(packet: &[u8]) -> impl Iterator<Item = &[u8]> {
     packet.chunks(LARGEST_PAGE_SEGMENTS).chain(empty)
 }
 
-/// Sets a page's checksum: CRC-32 of polynomial 0x04c11db7, high bit first, from 0.
+/// Sets a page's checksum.
 fn seal(page: &mut [u8]) {
-    page[22..26].fill(0);
-    let crc = page.iter().fold(0_u32, |crc, byte| crc << 8 ^ CRC[(crc >> 24) as usize ^ usize::from(*byte)]);
-    page[22..26].copy_from_slice(&crc.to_le_bytes());
+    let checksum = ogg_checksum(page);
+    page[22..26].copy_from_slice(&checksum.to_le_bytes());
 }
-
-const CRC: [u32; 256] = {
-    let mut table = [0; 256];
-    let mut index = 0;
-    while index < 256 {
-        let (mut crc, mut bit) = ((index as u32) << 24, 0);
-        while bit < 8 {
-            crc = crc << 1 ^ if crc >> 31 == 1 { 0x04c1_1db7 } else { 0 };
-            bit += 1;
-        }
-        table[index] = crc;
-        index += 1;
-    }
-    table
-};
 
 #[cfg(test)]
 mod tests {

@@ -28,6 +28,7 @@ mod waveform;
 
 pub use decode::contained;
 pub use files::{EXTENSIONS, audio_files, media_files};
+pub use ogg::ogg_checksum;
 pub use raw::{RawAudio, SampleFormat};
 pub(crate) use resample::{Resampler, resample};
 pub use stream::AudioStream;

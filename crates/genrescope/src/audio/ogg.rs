@@ -48,11 +48,17 @@ fn page_bytes(bytes: &[u8]) -> Option<usize> {
     Some(length).filter(|&length| length <= bytes.len())
 }
 
-/// Whether a page's checksum is right: CRC-32 by 0x04c11db7, highest bit first, over the page with 0 in its place.
+/// Whether a page's checksum is right.
 fn is_whole(page: &[u8]) -> bool {
     let said = page[CHECKSUM].iter().rev().fold(0, |sum, &byte| sum << 8 | u32::from(byte));
+    said == ogg_checksum(page)
+}
+
+/// The checksum of an Ogg page, whatever stands in its place: CRC-32 by 0x04c11db7, highest bit first, over the page with 0
+/// there. It stands low byte first in bytes 22 to 25.
+pub fn ogg_checksum(page: &[u8]) -> u32 {
     let checked = page.iter().enumerate().map(|(at, &byte)| if CHECKSUM.contains(&at) { 0 } else { byte });
-    said == checked.fold(0, |sum, byte| sum << 8 ^ REMAINDERS[(sum >> 24 ^ u32::from(byte)) as usize])
+    checked.fold(0, |sum, byte| sum << 8 ^ REMAINDERS[(sum >> 24 ^ u32::from(byte)) as usize])
 }
 
 /// Of each byte, divided by the polynomial.

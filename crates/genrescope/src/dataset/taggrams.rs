@@ -33,41 +33,48 @@ pub fn read(path: &Path) -> Result<HashMap<String, Vec<Vec<f32>>>> {
 
 fn parse(file: &[u8]) -> Result<HashMap<String, Vec<Vec<f32>>>, String> {
     let entries = entries(file)?;
-    let array = |name: &str| {
+    let entry = |name: &str| {
         let range = entries.get(name).ok_or(format!("no array {name}; expected X and IDS"))?;
-        Array::parse(file.get(range.clone()).ok_or("it is truncated")?)
+        file.get(range.clone()).ok_or("it is truncated".to_owned())
     };
-    let (scores, clips) = (array("X.npy")?, array("IDS.npy")?);
-    let (&[windows, tags], &[names]) = (&scores.shape[..], &clips.shape[..]) else {
-        return Err("X must have two dimensions and IDS one".into());
+    let (shape, scores) = array::<f32>(entry("X.npy")?)?;
+    let (_, names) = array::<String>(entry("IDS.npy")?)?;
+    let (&[windows, tags], false) = (&shape[..], shape.contains(&0)) else {
+        return Err("X must have two dimensions, windows and tags".into());
     };
-    let characters = clips.descr.strip_prefix("<U").and_then(|n| n.parse::<usize>().ok()).unwrap_or(0);
-    let fits = |bytes: usize, count: usize, each: usize| count.checked_mul(each) == Some(bytes) && each > 0;
-    let floats = scores.descr == "<f4" && windows == names && windows.checked_mul(tags).is_some();
-    if !floats
-        || !fits(scores.data.len(), windows * tags, 4)
-        || !fits(clips.data.len(), names, 4 * characters)
-    {
-        return Err("X must be float32 and IDS text, one row a window each".into());
+    if windows != names.len() {
+        return Err(format!("{windows} windows in X, {} names in IDS", names.len()));
+    }
+    if scores.iter().any(|score| !(0.0..=1.0).contains(score)) {
+        return Err("a tag score is not within 0 and 1".into());
     }
     let mut found: HashMap<String, Vec<Vec<f32>>> = HashMap::new();
-    let rows = scores.data.chunks_exact(4 * tags).zip(clips.data.chunks_exact(4 * characters));
-    for (row, name) in rows {
-        let row: Vec<f32> = row.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
-        if row.iter().any(|score| !(0.0..=1.0).contains(score)) {
-            return Err("a tag score is not within 0 and 1".into());
-        }
-        found.entry(clip(name)).or_default().push(row);
+    for (row, name) in scores.chunks_exact(tags).zip(&names) {
+        found.entry(clip(name).to_owned()).or_default().push(row.to_vec());
     }
     Ok(found)
 }
 
-/// `blues/blues.00029.au`, in four bytes a character → `blues.00029`.
-fn clip(name: &[u8]) -> String {
-    let code = |b: &[u8; 4]| char::from_u32(u32::from_le_bytes(*b)).filter(|c| *c != '\0');
-    let name: String = name.as_chunks::<4>().0.iter().filter_map(code).collect();
+/// Shape and numbers of an array whose rows stand one behind the other; `bytes` bound what it can ask for.
+fn array<T: npyz::Deserialize>(bytes: &[u8]) -> Result<(Vec<usize>, Vec<T>), String> {
+    let npy = npyz::NpyFile::new(bytes).map_err(|e| e.to_string())?;
+    let shape: Option<Vec<usize>> = npy.shape().iter().map(|n| usize::try_from(*n).ok()).collect();
+    let shape = shape.ok_or("an array of it is too large")?;
+    let each = npy.dtype().num_bytes().unwrap_or(usize::MAX);
+    let total = shape.iter().try_fold(each, |total, extent| total.checked_mul(*extent));
+    if total.is_none_or(|total| total > bytes.len()) {
+        return Err("an array of it is truncated".into());
+    }
+    if npy.order() == npyz::Order::Fortran && shape.len() > 1 {
+        return Err("an array of it has columns first".into());
+    }
+    Ok((shape, npy.into_vec().map_err(|e| e.to_string())?))
+}
+
+/// `blues/blues.00029.au` → `blues.00029`.
+fn clip(name: &str) -> &str {
     let file = name.rsplit('/').next().unwrap_or_default();
-    file.rsplit_once('.').map_or(file, |(stem, _)| stem).to_owned()
+    file.rsplit_once('.').map_or(file, |(stem, _)| stem)
 }
 
 /// Where the contents of the entries of a zip lie.
@@ -103,46 +110,26 @@ fn number(file: &[u8], at: usize, bytes: usize) -> Result<usize, String> {
     Ok(bytes.iter().rev().fold(0, |number, byte| number << 8 | usize::from(*byte)))
 }
 
-/// An array of NumPy.
-struct Array<'a> {
-    descr: String,
-    shape: Vec<usize>,
-    data: &'a [u8],
-}
-
-impl<'a> Array<'a> {
-    fn parse(file: &'a [u8]) -> Result<Self, String> {
-        if !file.starts_with(b"\x93NUMPY") {
-            return Err("an array of it is not of NumPy".into());
-        }
-        let long = file.get(6).is_some_and(|version| *version > 1);
-        let (length, from) = (number(file, 8, if long { 4 } else { 2 })?, if long { 12 } else { 10 });
-        let header = file.get(from..from + length).ok_or("it is truncated")?;
-        let header = String::from_utf8_lossy(header);
-        let behind = |key: &str| header.split_once(key).map(|(_, rest)| rest.to_owned());
-        let descr = behind("'descr': '").and_then(|rest| Some(rest.split_once('\'')?.0.to_owned()));
-        let shape = behind("'shape': (").and_then(|rest| Some(rest.split_once(')')?.0.to_owned()));
-        let (Some(descr), Some(shape)) = (descr, shape) else {
-            return Err("an array's header is damaged".into());
-        };
-        if header.contains("'fortran_order': True") {
-            return Err("an array of it has columns first".into());
-        }
-        let shape = shape.split(',').map(str::trim).filter(|n| !n.is_empty()).map(str::parse);
-        let shape = shape.collect::<Result<Vec<usize>, _>>().map_err(|e| e.to_string())?;
-        Ok(Self { descr, shape, data: &file[from + length..] })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn names_lose_folder_extension_and_filling() {
-        let wide = |text: &str| -> Vec<u8> { text.chars().flat_map(|c| (c as u32).to_le_bytes()).collect() };
-        assert_eq!(clip(&wide("blues/blues.00029.au\0\0")), "blues.00029");
-        assert_eq!(clip(&wide("name")), "name");
+    fn names_lose_folder_and_extension() {
+        assert_eq!(clip("blues/blues.00029.au"), "blues.00029");
+        assert_eq!(clip("name"), "name");
+    }
+
+    #[test]
+    fn an_array_that_claims_more_than_its_file_holds_is_refused() {
+        let npy = |descr: &str, shape: &str| {
+            let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({shape}), }}");
+            [b"\x93NUMPY\x01\x00\x76\x00", format!("{header:<117}\n").as_bytes(), &[0; 8]].concat()
+        };
+        assert_eq!(array::<f32>(&npy("<f4", "1, 2")).unwrap(), (vec![1, 2], vec![0.0; 2]));
+        assert!(array::<f32>(&npy("<f4", "9000000000, 2")).unwrap_err().contains("truncated"));
+        assert!(array::<String>(&npy("<U4000000000", "1,")).is_err());
+        assert!(array::<f32>(&npy("<i4", "1, 2")).is_err());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use genrescope_nn::{Graph, Network, sigmoid, softmax};
 use safetensors::SafeTensors;
@@ -31,6 +31,8 @@ pub struct Model {
     network: Network,
     /// What scores: the network without the batch norms that fold into its convolutions.
     folded: Network,
+    /// The part of it that gives embeddings, once somebody asked; none where it has none.
+    pub(super) embedding: OnceLock<Option<Network>>,
     pub(super) hash: String,
     /// What its answers depend on beside its network.
     pub(super) tagger: Option<Arc<Tagger>>,
@@ -69,7 +71,7 @@ impl Model {
     /// [`ErrorKind::BadModel`](crate::ErrorKind::BadModel) when header and network contradict each other.
     pub fn new(header: Header, network: Network) -> Result<Self> {
         let hash = Self::from_bytes(&to_bytes(&header, &network)?)?.hash;
-        Ok(Self { header, folded: network.folded(), network, hash, tagger: None })
+        Ok(Self { header, folded: network.folded(), network, embedding: OnceLock::new(), hash, tagger: None })
     }
 
     /// A model before any training: fresh weights, the same for one seed.
@@ -110,7 +112,7 @@ impl Model {
             .load_safetensors(&tensors)
             .map_err(|e| bad(format!("its weights are not those of network {}: {e}", header.network)))?;
         let hash = blake3::hash(bytes).to_hex()[..HASH_DIGITS].to_owned();
-        Ok(Self { header, folded: network.folded(), network, hash, tagger: None })
+        Ok(Self { header, folded: network.folded(), network, embedding: OnceLock::new(), hash, tagger: None })
     }
 
     /// The model that comes with this crate.

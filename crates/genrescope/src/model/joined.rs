@@ -146,7 +146,8 @@ impl Model {
     /// # Errors
     /// [`ErrorKind::BadSettings`] for a network without such a layer, and those of [`Model::scores`].
     pub fn embeddings(&self, patches: &[super::PatchInput]) -> Result<Vec<Vec<f32>>> {
-        let network = self.folded().up_to(super::zoo::musicnn::EMBEDDING).ok_or_else(|| {
+        let network = self.embedding.get_or_init(|| self.folded().up_to(super::zoo::musicnn::EMBEDDING));
+        let network = network.as_ref().ok_or_else(|| {
             let what =
                 format!("`{}` ({}) has no embedding; musicnn has", self.header.name, self.header.network);
             Error::new(ErrorKind::BadSettings, what)

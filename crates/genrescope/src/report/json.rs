@@ -51,23 +51,18 @@ struct SegmentRecord<'a> {
     scores: &'a [f32],
 }
 
+/// The record of an input that failed, of any schema.
 #[derive(Serialize)]
-struct Failed<'a> {
+pub(super) struct Failed<'a> {
     schema: &'static str,
     path: &'a str,
     error: ErrorRecord,
 }
 
 #[derive(Serialize)]
-pub(super) struct ErrorRecord {
+struct ErrorRecord {
     kind: &'static str,
     message: String,
-}
-
-impl From<&Error> for ErrorRecord {
-    fn from(error: &Error) -> Self {
-        Self { kind: error.kind().name(), message: error.to_string() }
-    }
 }
 
 /// All that a model says of itself.
@@ -103,7 +98,7 @@ pub fn segments(segments: &[Segment]) -> String {
 pub fn record(entry: &Entry, model: &ModelLabel, detail: Detail) -> String {
     let json = match &entry.outcome {
         Ok(prediction) => serde_json::to_string(&judged(&entry.path, prediction, model, detail)),
-        Err(error) => serde_json::to_string(&failed(&entry.path, error)),
+        Err(error) => serde_json::to_string(&Failed::new(SCHEMA, &entry.path, error)),
     };
     json.expect("strings and finite numbers always serialise")
 }
@@ -140,6 +135,9 @@ fn segment(segment: &Segment) -> SegmentRecord<'_> {
     }
 }
 
-fn failed<'a>(path: &'a str, error: &Error) -> Failed<'a> {
-    Failed { schema: SCHEMA, path, error: ErrorRecord::from(error) }
+impl<'a> Failed<'a> {
+    pub(super) fn new(schema: &'static str, path: &'a str, error: &Error) -> Self {
+        let error = ErrorRecord { kind: error.kind().name(), message: error.to_string() };
+        Self { schema, path, error }
+    }
 }

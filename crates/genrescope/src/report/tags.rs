@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 
-use super::json::{ErrorRecord, ModelName};
+use super::json::{Failed, ModelName};
 use super::text::{Layout, clock, percent, printable};
 use super::{Detail, Entry, ModelLabel, csv, ranked, rounded_s};
 use crate::predict::{Prediction, Segment};
@@ -47,21 +47,11 @@ struct SegmentRecord<'a> {
     scores: &'a [f32],
 }
 
-#[derive(Serialize)]
-struct Failed<'a> {
-    schema: &'static str,
-    path: &'a str,
-    error: ErrorRecord,
-}
-
 /// One record, on one line, without a line end.
 pub fn record(entry: &Entry, model: &ModelLabel, detail: Detail) -> String {
     let json = match &entry.outcome {
         Ok(prediction) => serde_json::to_string(&judged(&entry.path, prediction, model, detail)),
-        Err(error) => {
-            let error = ErrorRecord::from(error);
-            serde_json::to_string(&Failed { schema: SCHEMA, path: &entry.path, error })
-        }
+        Err(error) => serde_json::to_string(&Failed::new(SCHEMA, &entry.path, error)),
     };
     json.expect("strings and finite numbers always serialise")
 }
