@@ -100,6 +100,8 @@ fn a_scan_gives_the_scores_of_classify_and_lists_filter_them() {
         |more: &[&str]| library(&stage, &[&["list", "--format", "csv"], more].concat()).0.lines().count();
     let other = ["jazz", "pop", "rock"].into_iter().find(|name| *name != genre).unwrap();
     assert_eq!((count(&["--genre", genre]), count(&["--genre", other]), count(&["--min", "1"])), (2, 1, 1));
+    stage.file("music/text.mp3", b"no sound");
+    scan(&stage, &[]);
     let (playlist, _, _) = library(&stage, &["list", "--format", "m3u8"]);
     assert!(
         playlist.starts_with("#EXTM3U\n#EXTINF:8,a\n/") && playlist.ends_with("music/a.wav\n"),

@@ -235,10 +235,10 @@ fn csv_line(row: &Row) -> String {
     genrescope::report::csv::line(fields)
 }
 
-/// A name with a line break would be two entries: it is left out.
+/// What could not be judged does not play, a name with a line break would be two entries: they are left out.
 fn m3u8_line(item: &Item, row: &Row) -> String {
     let name = item.path.file_stem().unwrap_or_default().to_string_lossy();
-    if row.path.contains(['\n', '\r']) || item.path.to_str().is_none() {
+    if row.error.is_some() || row.path.contains(['\n', '\r']) || item.path.to_str().is_none() {
         return String::new();
     }
     format!("#EXTINF:{:.0},{name}\n{}\n", row.duration_s.unwrap_or(-1.0), row.path)
