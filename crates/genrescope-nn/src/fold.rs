@@ -19,7 +19,7 @@ impl Network {
                 layer => graph.add(&node.name, layer.clone(), &inputs).expect("shapes stay as they were"),
             });
         }
-        let mut folded = Network::unset(graph).with_path(self.path());
+        let mut folded = Network::unset(graph).with_path(self.path()).planned_for_inference();
         for parameter in folded.parameters_mut() {
             let original = self.parameters().iter().find(|p| p.name == parameter.name);
             parameter.data.clone_from(&original.expect("no parameter is new").data);
@@ -79,7 +79,7 @@ impl Network {
 
 #[cfg(test)]
 mod tests {
-    use crate::layers::{BatchNorm, Conv2d, Dense, Relu};
+    use crate::layers::{Add, BatchNorm, Conv2d, Dense, Pool, PoolKind, Relu};
     use crate::{Adam, Graph, Network, Trainer};
 
     #[test]
@@ -98,6 +98,35 @@ mod tests {
             assert!((sum + bias.data[unit] - expected).abs() < 1e-6);
         }
         assert!(network.up_to("third").is_none());
+    }
+
+    #[test]
+    fn folding_changes_no_sum() {
+        let mut graph = Graph::new();
+        let image = graph.input("image", [12, 16, 16]);
+        let relu =
+            graph.chain(image, vec![("before", Conv2d::same([3, 3], 16).into()), ("relu", Relu.into())]);
+        let relu = relu.unwrap();
+        let body = graph.add("body", Conv2d::same([3, 3], 16), &[relu]).unwrap();
+        let norm = graph.add("norm", BatchNorm::default(), &[body]).unwrap();
+        let shortcut = graph.add("shortcut", Conv2d::same([1, 1], 16), &[relu]).unwrap();
+        let sum = graph.add("sum", Add, &[norm, shortcut]).unwrap();
+        let pool = Pool::new(PoolKind::Average, [2, 2]);
+        let halved = graph.chain(sum, vec![("sum_relu", Relu.into()), ("pool", pool.into())]).unwrap();
+        let again = graph.add("again", Conv2d::same([3, 3], 16), &[halved]).unwrap();
+        graph.add("twice", Add, &[again, halved]).unwrap();
+        let network = Network::new(graph, 5);
+        let folded = network.folded();
+        let tasks: Vec<String> =
+            folded.explain(12).unwrap().tasks.iter().map(|task| task.nodes.join("+")).collect();
+        assert_eq!(tasks, ["before+relu", "shortcut", "body+sum+sum_relu+pool", "again+twice"]);
+        let batch: Vec<f32> = (0..2 * 12 * 16 * 16).map(|i| (i * 37 % 101) as f32 / 50.0 - 1.0).collect();
+        let expected = network.infer(&[&batch], 2, 12).unwrap();
+        let actual = folded.infer(&[&batch], 2, 12).unwrap();
+        let largest = expected.iter().fold(0.0_f32, |m, x| m.max(x.abs()));
+        for (expected, actual) in expected.iter().zip(&actual) {
+            assert!((expected - actual).abs() <= 1e-5 * largest, "{actual} for {expected}");
+        }
     }
 
     #[test]

@@ -107,6 +107,13 @@ impl Network {
         }
     }
 
+    /// The same network, to be inferred alone.
+    #[must_use]
+    pub(crate) fn planned_for_inference(mut self) -> Self {
+        self.plan = Plan::for_inference(&self.graph);
+        self
+    }
+
     /// The same network on another kernel path; one that the processor lacks runs portable code.
     #[must_use]
     pub fn with_path(mut self, path: Path) -> Self {

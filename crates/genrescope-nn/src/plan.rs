@@ -1,10 +1,10 @@
 //! The order of a pass: which nodes run together, and when a value is last read.
 //!
 //! A convolution takes along the batch norm, ReLU, pool and dropout behind it, one of 1 x 1 the batch norm and ReLU before
-//! it as well; other layers a ReLU, where they can.
+//! it as well; other layers a ReLU, where they can. In a network for inference alone a convolution also adds another value.
 
 use crate::graph::{Graph, Node, NodeId};
-use crate::layers::{Block, Layer};
+use crate::layers::{Add, Block, Layer};
 
 /// One layer to run, with those behind it that run in the same pass.
 #[derive(Clone, Debug)]
@@ -15,9 +15,16 @@ pub(crate) struct Task {
     pub(crate) block: Option<Block>,
     /// An earlier node with the same batch norm but for its weights, which reads the same value: both have its moments.
     pub(crate) same_moments: Option<usize>,
+    /// The value that is added behind the convolution.
+    pub(crate) added: Option<usize>,
 }
 
 impl Task {
+    /// The values that it reads.
+    pub(crate) fn reads(&self, nodes: &[Node]) -> impl Iterator<Item = usize> {
+        nodes[self.node()].inputs.iter().map(|id| id.0).chain(self.added)
+    }
+
     /// The node that reads the inputs.
     pub(crate) fn node(&self) -> usize {
         self.nodes[0]
@@ -56,7 +63,17 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
+    /// For training, and for inference.
     pub(crate) fn new(graph: &Graph) -> Self {
+        Self::with(graph, false)
+    }
+
+    /// For inference alone: sums of two values are made where one of them is.
+    pub(crate) fn for_inference(graph: &Graph) -> Self {
+        Self::with(graph, true)
+    }
+
+    fn with(graph: &Graph, sums: bool) -> Self {
         let nodes = graph.nodes();
         let mut tasks: Vec<Task> = Vec::with_capacity(nodes.len());
         let mut taken = vec![false; nodes.len()];
@@ -64,21 +81,43 @@ impl Plan {
             if node.layer == Layer::Input || taken[id] {
                 continue;
             }
-            let task = task(graph, id);
+            let mut task = task(graph, id);
+            if sums {
+                task.take_sum(graph, &taken);
+            }
             task.nodes.iter().for_each(|id| taken[*id] = true);
             tasks.push(task);
         }
-        let reads = |task: &Task, id: usize| nodes[task.node()].inputs.contains(&NodeId(id));
+        let tasks = in_order(nodes, tasks);
+        let reads = |task: &Task, id: usize| task.reads(nodes).any(|read| read == id);
         let last_read = (0..nodes.len()).map(|id| tasks.iter().rposition(|task| reads(task, id))).collect();
         Self { tasks, last_read }
     }
 }
 
-/// The only node that reads `id`, if it reads nothing else.
-fn only_reader(graph: &Graph, id: usize) -> Option<usize> {
+/// Each task behind those that write what it reads.
+fn in_order(nodes: &[Node], mut tasks: Vec<Task>) -> Vec<Task> {
+    let mut written: Vec<bool> = nodes.iter().map(|node| node.layer == Layer::Input).collect();
+    let mut ordered = Vec::with_capacity(tasks.len());
+    while !tasks.is_empty() {
+        let ready = tasks.iter().position(|task| task.reads(nodes).all(|id| written[id]));
+        let task = tasks.remove(ready.expect("nodes read only those before them"));
+        written[task.value()] = true;
+        ordered.push(task);
+    }
+    ordered
+}
+
+/// The only node that reads `id`.
+fn only_reader_of(graph: &Graph, id: usize) -> Option<usize> {
     let mut readers = graph.nodes().iter().enumerate().filter(|(_, node)| node.inputs.contains(&NodeId(id)));
-    let (reader, node) = readers.next()?;
-    (readers.next().is_none() && node.inputs.len() == 1).then_some(reader)
+    let (reader, _) = readers.next()?;
+    readers.next().is_none().then_some(reader)
+}
+
+/// The same, if it reads nothing else.
+fn only_reader(graph: &Graph, id: usize) -> Option<usize> {
+    only_reader_of(graph, id).filter(|reader| graph.nodes()[*reader].inputs.len() == 1)
 }
 
 fn task(graph: &Graph, first: usize) -> Task {
@@ -88,18 +127,38 @@ fn task(graph: &Graph, first: usize) -> Task {
         Layer::BatchNorm(_) => behind_norm(graph, first),
         _ => (vec![first], None),
     };
-    let Some(mut block) = block else {
+    if block.is_none() {
         let relu = only_reader(graph, first).filter(|next| matches!(layer(*next), Layer::Relu(_)));
         nodes.extend(relu.filter(|_| layer(first).op().is_some_and(|op| op.merges_relu())));
-        return Task { nodes, block: None, same_moments: same_moments(graph, first) };
-    };
-    while let Some(next) = only_reader(graph, nodes[nodes.len() - 1]) {
-        if !block.takes(layer(next), next) {
-            break;
-        }
-        nodes.push(next);
     }
-    Task { nodes, block: Some(block), same_moments: same_moments(graph, first) }
+    let mut task = Task { nodes, block, same_moments: same_moments(graph, first), added: None };
+    task.take_layers(graph);
+    task
+}
+
+impl Task {
+    /// Takes the layers behind a convolution along, as many as it can.
+    fn take_layers(&mut self, graph: &Graph) {
+        let Some(block) = &mut self.block else { return };
+        while let Some(next) = only_reader(graph, self.nodes[self.nodes.len() - 1]) {
+            if !block.takes(&graph.nodes()[next].layer, next) {
+                break;
+            }
+            self.nodes.push(next);
+        }
+    }
+
+    /// The same for a sum with another value, which no task has taken, and the layers behind it.
+    fn take_sum(&mut self, graph: &Graph, taken: &[bool]) {
+        let (Some(block), value) = (&self.block, NodeId(self.value())) else { return };
+        let sum = only_reader_of(graph, value.0).filter(|sum| !taken[*sum] && block.takes_sum());
+        let Some(sum) = sum.filter(|sum| graph.nodes()[*sum].layer == Layer::Add(Add)) else { return };
+        self.added = graph.nodes()[sum].inputs.iter().find(|id| **id != value).map(|id| id.0);
+        if self.added.is_some() {
+            self.nodes.push(sum);
+            self.take_layers(graph);
+        }
+    }
 }
 
 fn same_moments(graph: &Graph, first: usize) -> Option<usize> {

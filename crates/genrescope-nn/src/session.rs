@@ -71,7 +71,7 @@ impl Session {
     }
 
     /// The gradients of all parameters, from the gradient of the output of the last training [`Session::forward`], whose
-    /// inputs they want again.
+    /// inputs they want again. Not for a [folded](Network::folded) network.
     /// Those of running statistics are the batch's own values.
     pub fn backward(&mut self, network: &Network, inputs: &[&[f32]], d_output: &[f32]) -> &[Vec<f32>] {
         let parameters = network.parameters();
@@ -119,7 +119,10 @@ impl Session {
             Some(network.prepared(key, || block.prepared(inputs[0].shape, &weights)))
         });
         match &task.block {
-            Some(block) => block.forward(&pass, inputs[0], &weights, &mut output[..length], &mut memo),
+            Some(block) => {
+                let added = task.added.map(|id| self.value(network, id, given).data);
+                block.forward(&pass, (inputs[0], added), &weights, &mut output[..length], &mut memo);
+            }
             None => op(&node.layer).forward(&pass, &inputs, &weights, &mut output[..length], &mut memo),
         }
         self.values[task.value()] = output;

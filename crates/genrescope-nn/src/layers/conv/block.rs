@@ -5,8 +5,9 @@
 //! and a byte a pooled number. [`gradient`](super::gradient) holds the way back.
 
 use super::Conv2d;
+use super::convolution::{Algorithm, Convolution};
 use super::epilogue::{Affine, Drop, Epilogue, Kept};
-use super::geometry::{Convolution, Geometry};
+use super::geometry::Geometry;
 use super::scratch::{Scratch, sized, with_scratch};
 use crate::graph::Shape;
 use crate::layers::channels::Channels;
@@ -39,6 +40,17 @@ struct Written<'a> {
     z: &'a mut [f32],
     mask: &'a mut [u8],
     chosen: &'a mut [f32],
+}
+
+/// Rows of one sample's output, with what they read.
+struct Rows<'a> {
+    /// From the first row of the padded input on.
+    padded: &'a [f32],
+    /// As many rows of what is added.
+    added: Option<&'a [f32]>,
+    rows: Range<usize>,
+    /// Numbers of the output before the sample's.
+    at: usize,
 }
 
 impl<'a> Written<'a> {
@@ -91,6 +103,11 @@ impl Block {
             _ => return false,
         }
         true
+    }
+
+    /// Whether another value can be added behind it: before ReLU, pool and dropout, and nothing scales the sum.
+    pub(crate) fn takes_sum(&self) -> bool {
+        self.norm.is_none() && !self.relu && !self.pools() && self.dropout.is_none()
     }
 
     fn pools(&self) -> bool {
@@ -150,22 +167,23 @@ impl Block {
         Epilogue::new(pass.path, affine, self.relu, pool, bands, dropout)
     }
 
-    /// Products of a group of rows of the fast convolution, if samples of this shape are convolved so.
+    /// Arrays of transformed weights with which inference convolves samples of this shape, if it does.
     pub(crate) fn fast_products(&self, input: Shape) -> Option<usize> {
-        self.conv.geometry(input).winograd().map(|winograd| winograd.products())
+        Algorithm::of(&self.conv.geometry(input), true).products()
     }
 
-    /// The weights as those products read them: the same for all shapes with as many of them.
+    /// Those arrays: the same for all shapes with as many of them.
     pub(crate) fn prepared(&self, input: Shape, weights: &[&[f32]]) -> Vec<f32> {
         let weights = weights[4 * usize::from(self.before.is_some())];
-        self.conv.geometry(input).prepared(weights).unwrap_or_default()
+        Algorithm::of(&self.conv.geometry(input), true).prepared(weights).unwrap_or_default()
     }
 
-    /// Weights: four of the batch norm before, the convolution's two, four of the batch norm behind.
+    /// Weights: four of the batch norm before, the convolution's two, four of the batch norm behind. Inference adds a second
+    /// value to the convolution's output.
     pub(crate) fn forward(
         &self,
         pass: &Pass,
-        input: super::Value,
+        (input, added): (super::Value, Option<&[f32]>),
         weights: &[&[f32]],
         output: &mut [f32],
         memo: &mut Memo,
@@ -186,7 +204,7 @@ impl Block {
         let prepared = prepared.as_deref().map(Vec::as_slice);
         let before = self.before.as_ref().map(|_| Channels::new(norm, before, true));
         let convolution = match prepared {
-            Some(prepared) => Convolution::of_prepared(geometry, Cow::Borrowed(prepared), before),
+            Some(prepared) => Convolution::of_prepared(geometry, prepared, before),
             None => Convolution::new(geometry, Cow::Borrowed(weights[0]), before),
         };
         let written = Written { output, z, mask, chosen };
@@ -200,7 +218,7 @@ impl Block {
                 if keeps_z {
                     self.normalise(pass, &epilogue, written);
                 } else {
-                    self.fused(pass, &convolution, input.data, &epilogue, written);
+                    self.fused(pass, &convolution, (input.data, added), &epilogue, written);
                 }
             }
             (norm, _) => {
@@ -213,7 +231,7 @@ impl Block {
                     None => Affine::shifting(weights[1]),
                 };
                 let epilogue = self.epilogue(pass, &affine, geometry.output);
-                self.fused(pass, &convolution, input.data, &epilogue, written);
+                self.fused(pass, &convolution, (input.data, added), &epilogue, written);
             }
         }
     }
@@ -232,7 +250,7 @@ impl Block {
                         let z = z.get_mut(rows.start * width..rows.end * width);
                         let z = z.unwrap_or_else(|| sized(&mut scratch.z, rows.len() * width));
                         let padded = convolution.read(pass.path, &mut image, &rows);
-                        convolution.rows(pass.path, padded, rows.len(), &mut scratch.products, z);
+                        convolution.rows(pass.path, padded, &rows, &mut scratch.products, z);
                         sums.add(pass.path, z);
                     }
                 }
@@ -259,45 +277,43 @@ impl Block {
         &self,
         pass: &Pass,
         convolution: &Convolution,
-        input: &[f32],
+        (input, added): (&[f32], Option<&[f32]>),
         epilogue: &Epilogue,
         written: Written,
     ) {
-        let (geometry, high) = (&convolution.geometry, self.pool.size[0]);
+        let (high, width) = (self.pool.size[0], convolution.geometry.row());
         let pooled = written.output.len() / pass.samples;
         groups(pass.samples).zip(written.groups(pass.samples)).for_each(|(range, mut part)| {
             let count = range.len();
             with_scratch(|image, scratch| {
                 for (i, sample) in range.enumerate() {
                     let mut written = part.sample(i, count);
+                    let added = added.map(|added| sample_of(added, sample, pass.samples));
                     let mut image = convolution.image(sample_of(input, sample, pass.samples), image);
-                    for rows in geometry.blocks(high) {
+                    for rows in convolution.blocks(high) {
                         let rows = rows.start..rows.end / high * high;
                         if rows.is_empty() {
                             continue;
                         }
-                        let at = sample * pooled;
-                        let padded = convolution.read(pass.path, &mut image, &rows);
-                        self.fused_rows(
-                            pass,
-                            convolution,
-                            (padded, rows, at),
-                            epilogue,
-                            &mut written,
-                            scratch,
-                        );
+                        let read = Rows {
+                            padded: convolution.read(pass.path, &mut image, &rows),
+                            added: added.map(|added| &added[rows.start * width..rows.end * width]),
+                            rows,
+                            at: sample * pooled,
+                        };
+                        self.fused_rows(pass, convolution, read, epilogue, &mut written, scratch);
                     }
                 }
             });
         });
     }
 
-    /// Whole windows of one sample, from what they read of it; `at` counts the numbers of the output before it.
+    /// Whole windows of one sample.
     fn fused_rows(
         &self,
         pass: &Pass,
         convolution: &Convolution,
-        (padded, rows, at): (&[f32], Range<usize>, usize),
+        Rows { padded, added, rows, at }: Rows,
         epilogue: &Epilogue,
         written: &mut Written,
         scratch: &mut Scratch,
@@ -307,13 +323,21 @@ impl Block {
         let target = rows.start / high * pooled_row..rows.end / high * pooled_row;
         let output = &mut written.output[target.clone()];
         let mask = written.mask.get_mut(target.clone()).unwrap_or_default();
+        let mut convolve = |z: &mut [f32]| {
+            convolution.rows(pass.path, padded, &rows, &mut scratch.products, z);
+            let Some(added) = added else { return };
+            pass.path.vectorize(
+                #[inline(always)]
+                || z.iter_mut().zip(added).for_each(|(z, added)| *z += added),
+            );
+        };
         if mask.is_empty() && !self.pools() && epilogue.dropout.is_none() {
-            convolution.rows(pass.path, padded, rows.len(), &mut scratch.products, output);
+            convolve(output);
             return epilogue.forward_in_place(output);
         }
         let z = written.z.get_mut(rows.start * width..rows.end * width);
         let z = z.unwrap_or_else(|| sized(&mut scratch.z, rows.len() * width));
-        convolution.rows(pass.path, padded, rows.len(), &mut scratch.products, z);
+        convolve(z);
         let chosen = written.chosen.get_mut(target.clone()).unwrap_or_default();
         epilogue.forward(z, output, at + target.start, Kept { mask, chosen });
     }

@@ -1,4 +1,4 @@
-//! One convolution's extents, and its products over one sample: forward and for the gradient of the weights.
+//! One convolution's extents, its padded image, and the products for the gradient of its weights.
 //!
 //! The border is padded once per sample in a scratch image; each kernel row is then a run of `kernel_bands · channels`
 //! neighbouring numbers for the tiled product of `kernels`. A kernel as high as the image is seen as one over time
@@ -8,12 +8,10 @@ use super::scratch::sized;
 use super::winograd::Winograd;
 use crate::graph::Shape;
 use crate::kernels::{Path, Product, Strides, Write, multiply};
-use crate::layers::channels::Channels;
-use std::borrow::Cow;
 use std::ops::Range;
 
 /// Numbers of output that are computed before what follows the convolution reads them: they stay in the cache.
-const HOT: usize = 1 << 14;
+pub(super) const HOT: usize = 1 << 14;
 
 /// Extents of a convolution, forward or (see [`Geometry::transposed`]) backward.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +29,7 @@ impl Geometry {
     }
 
     /// Numbers that a row of the kernel covers.
-    fn depth(&self) -> usize {
+    pub(super) fn depth(&self) -> usize {
         self.kernel[1] * self.input[2]
     }
 
@@ -70,17 +68,17 @@ impl Geometry {
         Winograd::for_kernel(self.kernel[0], self.depth(), self.output[0])
     }
 
-    /// Weights as the products read them, where those are not the weights themselves.
-    pub(super) fn prepared(&self, weights: &[f32]) -> Option<Vec<f32>> {
-        self.winograd().map(|winograd| winograd.kernel(weights))
+    /// All rows of the output in turn: as many at once as stay in the cache, a multiple of `unit` but for the last.
+    pub(super) fn blocks(&self, unit: usize) -> impl Iterator<Item = Range<usize>> + use<> {
+        self.blocks_of(unit, HOT)
     }
 
-    /// All rows of the output in turn: as many at once as stay in the cache, a multiple of `unit` but for the last.
-    pub(super) fn blocks(&self, unit: usize) -> impl Iterator<Item = Range<usize>> {
+    /// The same, of about `hot` numbers each.
+    pub(super) fn blocks_of(&self, unit: usize, hot: usize) -> impl Iterator<Item = Range<usize>> + use<> {
         let group = self.winograd().map_or(1, Winograd::rows);
         let unit = (1..=group).map(|n| n * unit).find(|rows| rows % group == 0).unwrap_or(unit);
         let widest = if self.is_pointwise() { self.row().max(self.padded_row()) } else { self.row() };
-        let (rows, step) = (self.output[0], unit * (HOT / (unit * widest)).max(1));
+        let (rows, step) = (self.output[0], unit * (hot / (unit * widest)).max(1));
         (0..rows).step_by(step).map(move |first| first..(first + step).min(rows))
     }
 
@@ -189,123 +187,5 @@ impl Geometry {
             }
         }
         mirrored
-    }
-}
-
-/// A convolution and its weights, made ready once for all samples.
-pub(super) struct Convolution<'a> {
-    pub(super) geometry: Geometry,
-    weights: Cow<'a, [f32]>,
-    /// Batch norm and ReLU of its input, which lies here without them.
-    pub(super) before: Option<Channels<'a>>,
-}
-
-/// What a convolution reads of one sample.
-pub(super) enum Image<'a> {
-    /// All rows, with their border.
-    Whole(&'a [f32]),
-    /// The input of the batch norm before the convolution, and a buffer for rows behind it.
-    Before(&'a [f32], &'a mut Vec<f32>),
-}
-
-impl<'a> Convolution<'a> {
-    /// `weights` `[kt, kb, in, out]`.
-    pub(super) fn new(geometry: Geometry, weights: Cow<'a, [f32]>, before: Option<Channels<'a>>) -> Self {
-        let weights = geometry.prepared(&weights).map_or(weights, Cow::Owned);
-        Self::of_prepared(geometry, weights, before)
-    }
-
-    /// `weights` as [`Geometry::prepared`] gives them.
-    pub(super) fn of_prepared(
-        geometry: Geometry,
-        weights: Cow<'a, [f32]>,
-        before: Option<Channels<'a>>,
-    ) -> Self {
-        Self { geometry, weights, before }
-    }
-
-    /// One sample as the products read it; `buffer` is used if it has to be made.
-    pub(super) fn image<'b>(&self, sample: &'b [f32], buffer: &'b mut Vec<f32>) -> Image<'b> {
-        match self.before {
-            Some(_) => Image::Before(sample, buffer),
-            None => Image::Whole(self.geometry.pad(sample, buffer)),
-        }
-    }
-
-    /// What rows `rows` of the output read of the image, from its first row on.
-    pub(super) fn read<'b>(&self, path: Path, image: &'b mut Image, rows: &Range<usize>) -> &'b [f32] {
-        let row = self.geometry.padded_row();
-        match (image, &self.before) {
-            (Image::Before(sample, buffer), Some(before)) => {
-                let normalised = sized(buffer, rows.len() * row);
-                before.normalise(path, &sample[rows.start * row..rows.end * row], normalised);
-                normalised
-            }
-            (Image::Whole(padded) | Image::Before(padded, _), _) => &padded[rows.start * row..],
-        }
-    }
-
-    /// `rows` rows of the output of one sample, without bias; `padded` begins with the first row of input that they
-    /// read.
-    pub(super) fn rows(
-        &self,
-        path: Path,
-        padded: &[f32],
-        rows: usize,
-        scratch: &mut Vec<f32>,
-        output: &mut [f32],
-    ) {
-        let (geometry, row, width) = (&self.geometry, self.geometry.padded_row(), self.geometry.row());
-        let Some(winograd) = geometry.winograd() else {
-            return self.product(path, geometry.kernel[0], padded, &self.weights, output);
-        };
-        let groups = winograd.groups(rows);
-        let all = winograd.products() * groups;
-        let (u, products) = sized(scratch, all * (row + width)).split_at_mut(all * row);
-        for group in 0..groups {
-            let first = &padded[group * winograd.rows() * row..];
-            winograd.input(path, first, row, &mut u[group * row..], groups * row);
-        }
-        let weights = self.weights.chunks_exact(self.weights.len() / winograd.products());
-        let pairs = u.chunks_exact(groups * row).zip(products.chunks_exact_mut(groups * width));
-        for ((u, products), weights) in pairs.zip(weights) {
-            self.product(path, 1, u, weights, products);
-        }
-        for (group, output) in output.chunks_mut(winograd.rows() * width).enumerate() {
-            winograd.output(path, &products[group * width..], groups * width, width, output);
-        }
-    }
-
-    /// [`Convolution::rows`], as many at once as stay in the cache.
-    pub(super) fn all_rows(&self, path: Path, padded: &[f32], scratch: &mut Vec<f32>, output: &mut [f32]) {
-        let width = self.geometry.row();
-        for rows in self.geometry.blocks(1) {
-            let padded = &padded[rows.start * self.geometry.padded_row()..];
-            let output = &mut output[rows.start * width..rows.end * width];
-            self.rows(path, padded, rows.len(), scratch, output);
-        }
-    }
-
-    /// As many rows of output as `output` holds, each the sum over `taps` neighbouring rows of input.
-    fn product(&self, path: Path, taps: usize, input: &[f32], weights: &[f32], output: &mut [f32]) {
-        let Geometry { input: [_, _, inputs], output: [_, bands, channels], .. } = self.geometry;
-        let (depth, row, width) = (self.geometry.depth(), self.geometry.padded_row(), self.geometry.row());
-        let product = Product {
-            rows: bands,
-            columns: channels,
-            depth,
-            segments: taps,
-            a: Strides { row: inputs, step: 1, segment: row },
-            b_step: channels,
-            b_segment: depth * channels,
-            c_row: channels,
-        };
-        if bands == 1 {
-            let product = Product { rows: output.len() / width, a: Strides { row, ..product.a }, ..product };
-            return multiply(path, product, input, weights, output, Write::Replace);
-        }
-        for (t, output) in output.chunks_exact_mut(width).enumerate() {
-            multiply(path, product, &input[t * row..], weights, output, Write::Replace);
-        }
     }
 }

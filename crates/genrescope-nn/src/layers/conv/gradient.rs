@@ -2,8 +2,8 @@
 //! products are taken while it is hot.
 
 use super::block::{Block, sample_of};
+use super::convolution::{Convolution, Image};
 use super::epilogue::{Affine, Epilogue, Means, Pooled};
-use super::geometry::{Convolution, Image};
 use super::scratch::{Scratch, sized, with_scratch};
 use crate::blocks::{block, block_mut, in_blocks};
 use crate::kernels::{Path, Write};
@@ -55,7 +55,7 @@ impl Source<'_> {
         kept.get(rows.start * width..rows.end * width).unwrap_or_else(|| {
             let z = sized(buffer, rows.len() * width);
             let padded = self.convolution.read(self.pass.path, image, rows);
-            self.convolution.rows(self.pass.path, padded, rows.len(), products, z);
+            self.convolution.rows(self.pass.path, padded, rows, products, z);
             z
         })
     }
@@ -230,7 +230,7 @@ fn behind<'a>(transposed: &Convolution, path: Path, rows: usize, scratch: &'a mu
     let Scratch { products, gradient, before, .. } = scratch;
     let dy = sized(before, rows * transposed.geometry.row());
     let dz = sized(gradient, rows * transposed.geometry.padded_row());
-    transposed.rows(path, dz, rows, products, dy);
+    transposed.rows(path, dz, &(0..rows), products, dy);
     dy
 }
 

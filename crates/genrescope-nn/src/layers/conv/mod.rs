@@ -1,9 +1,11 @@
 //! Two-dimensional convolution, stride 1, NHWC, without im2col, and what follows it in the same pass.
 
 mod block;
+mod convolution;
 mod epilogue;
 mod geometry;
 mod gradient;
+mod plane;
 mod scratch;
 mod winograd;
 
@@ -101,7 +103,7 @@ impl Op for Conv2d {
         output: &mut [f32],
         memo: &mut Memo,
     ) {
-        Block::of(self).forward(pass, inputs[0], weights, output, memo);
+        Block::of(self).forward(pass, (inputs[0], None), weights, output, memo);
     }
 
     fn backward(&self, pass: &Pass, gradients: Backward) {

@@ -97,12 +97,61 @@ impl Winograd {
         if input.len() < self.products() * width {
             input.to_mut().resize(self.products() * width, 0.0);
         }
-        let (input, mut u) = (&*input, rows_mut(u, stride, width));
+        let input = &*input;
         path.vectorize(
             #[inline(always)]
             || match self.pairs {
-                2 => in_blocks!(width, input_block(2, input, width, &mut u)),
-                _ => in_blocks!(width, input_block(3, input, width, &mut u)),
+                2 => in_blocks!(width, input_block(2, input, width, (&mut *u, stride))),
+                _ => in_blocks!(width, input_block(3, input, width, (&mut *u, stride))),
+            },
+        );
+    }
+
+    /// [`Winograd::input`] of points of `width` numbers along a row: groups that begin [`Winograd::rows`] points apart →
+    /// `u` `[products][groups][width]`, products `stride` apart.
+    pub(super) fn input_along(
+        self,
+        path: Path,
+        row: &[f32],
+        (groups, width): (usize, usize),
+        u: &mut [f32],
+        stride: usize,
+    ) {
+        path.vectorize(
+            #[inline(always)]
+            || {
+                for group in 0..groups {
+                    let input = &row[group * self.rows() * width..];
+                    let u = &mut u[group * width..];
+                    match self.pairs {
+                        2 => in_blocks!(width, input_block(2, input, width, (&mut *u, stride))),
+                        _ => in_blocks!(width, input_block(3, input, width, (&mut *u, stride))),
+                    }
+                }
+            },
+        );
+    }
+
+    /// [`Winograd::output`] along a row: `[products][groups][width]`, products `stride` apart → points of `width` numbers.
+    pub(super) fn output_along(
+        self,
+        path: Path,
+        products: &[f32],
+        stride: usize,
+        width: usize,
+        row: &mut [f32],
+    ) {
+        let last = self.rows() - 1;
+        path.vectorize(
+            #[inline(always)]
+            || {
+                for (group, row) in row.chunks_exact_mut(self.rows() * width).enumerate() {
+                    let products = (&products[group * width..], stride);
+                    match self.pairs {
+                        2 => in_blocks!(width, output_block(2, products, last, (&mut *row, width))),
+                        _ => in_blocks!(width, output_block(3, products, last, (&mut *row, width))),
+                    }
+                }
             },
         );
     }
@@ -140,12 +189,12 @@ impl Winograd {
             source.filter(|rest| rest.len() >= width).map_or(&[][..], |rest| &rest[..width])
         };
         let rows: [&[f32]; MOST - 1] = std::array::from_fn(row);
-        let (mut v, last) = (rows_mut(v, stride, width), self.rows() - 1);
+        let last = self.rows() - 1;
         path.vectorize(
             #[inline(always)]
             || match self.pairs {
-                2 => in_blocks!(width, gradient_block(2, &rows, last, &mut v)),
-                _ => in_blocks!(width, gradient_block(3, &rows, last, &mut v)),
+                2 => in_blocks!(width, gradient_block(2, &rows, last, (&mut *v, stride))),
+                _ => in_blocks!(width, gradient_block(3, &rows, last, (&mut *v, stride))),
             },
         );
     }
@@ -176,7 +225,7 @@ fn input_block<const W: usize>(
     pairs: usize,
     input: &[f32],
     width: usize,
-    u: &mut [&mut [f32]; MOST],
+    (u, stride): (&mut [f32], usize),
 ) {
     let mut d = [[0.0; W]; MOST];
     for (row, d) in d.iter_mut().enumerate().take(2 * pairs + 2) {
@@ -202,8 +251,8 @@ fn input_block<const W: usize>(
             values[2 * pair + 2][x] = even - odd;
         }
     }
-    for (u, value) in u.iter_mut().zip(values).take(2 * pairs + 2) {
-        *block_mut::<_, W>(u, first) = value;
+    for (row, value) in values.iter().enumerate().take(2 * pairs + 2) {
+        *block_mut::<_, W>(u, row * stride + first) = *value;
     }
 }
 
@@ -259,7 +308,7 @@ fn gradient_block<const W: usize>(
     pairs: usize,
     rows: &[&[f32]; MOST - 1],
     last: usize,
-    v: &mut [&mut [f32]; MOST],
+    (v, stride): (&mut [f32], usize),
 ) {
     let row = |i: usize| if rows[i].is_empty() { [0.0; W] } else { *block::<_, W>(rows[i], first) };
     let mut w = [[0.0; W]; MOST - 1];
@@ -278,8 +327,8 @@ fn gradient_block<const W: usize>(
             (values[2 * pair + 1][x], values[2 * pair + 2][x]) = (even + odd, even - odd);
         }
     }
-    for (v, value) in v.iter_mut().zip(values).take(2 * pairs + 2) {
-        *block_mut::<_, W>(v, first) = value;
+    for (row, value) in values.iter().enumerate().take(2 * pairs + 2) {
+        *block_mut::<_, W>(v, row * stride + first) = *value;
     }
 }
 
@@ -291,12 +340,6 @@ const fn power(point: f32, exponent: usize) -> f32 {
         i += 1;
     }
     power
-}
-
-/// As many rows as there are; the others are empty.
-fn rows_mut(data: &mut [f32], stride: usize, width: usize) -> [&mut [f32]; MOST] {
-    let mut rows = data.chunks_mut(stride);
-    std::array::from_fn(|_| rows.next().map_or(&mut [][..], |row| &mut row[..width]))
 }
 
 fn add_scaled(target: &mut [f32], factor: f32, source: &[f32]) {

@@ -29,10 +29,7 @@ pub(super) fn pool(
 ) {
     match e.kind {
         PoolKind::Average => {
-            output.fill(0.0);
-            for number in 0..e.windows() {
-                in_blocks!(e.channels(), add_share(e, &z[e.corner(number)..], output));
-            }
+            in_blocks!(e.channels(), mean(e, z, output));
             mask.fill(0);
         }
         PoolKind::Max => {
@@ -125,16 +122,22 @@ fn turn_back<const W: usize>(first: usize, e: &Epilogue, row: &mut [f32]) {
     }
 }
 
-/// Adds the share of one number of each window, behind affine step and ReLU.
+/// The mean of each window's numbers behind affine step and ReLU.
 #[inline(always)]
-fn add_share<const W: usize>(first: usize, e: &Epilogue, z: &[f32], row: &mut [f32]) {
+fn mean<const W: usize>(first: usize, e: &Epilogue, z: &[f32], row: &mut [f32]) {
     let (floor, share) = (e.floor(), 1.0 / e.windows() as f32);
     let [mean, factor, shift] = e.row.block::<W>(first);
     for (at, row) in (first..).step_by(e.stride()).zip(row.chunks_exact_mut(e.channels())) {
-        let (x, sum) = (block::<_, W>(z, at), block_mut::<_, W>(row, first));
-        for c in 0..W {
-            sum[c] += share * ((x[c] - mean[c]) * factor[c] + shift[c]).max(floor);
+        let mut sum = [0.0; W];
+        for t in 0..e.size[0] {
+            for b in 0..e.size[1] {
+                let x = block::<_, W>(z, at + (t * e.bands + b) * e.channels());
+                for c in 0..W {
+                    sum[c] += share * ((x[c] - mean[c]) * factor[c] + shift[c]).max(floor);
+                }
+            }
         }
+        *block_mut::<_, W>(row, first) = sum;
     }
 }
 
