@@ -5,8 +5,8 @@
 //! With NHWC memory the taps of one kernel row are a contiguous run of `kernel_bands · channels` numbers, and the
 //! runs of neighbouring outputs overlap: no im2col. A tile of `P` rows by `V` vectors stays in registers over the
 //! whole sum; a row of `a` is broadcast, `b` is loaded once per tile; a mask covers
-//! what fills no vector. Tiles: 6x4, 12x2, 12x1 vectors of 16 lanes or 4 lanes (AVX-512, NEON: 32 registers); 6x2, 12x1
-//! of 8 lanes (AVX2: 16 registers).
+//! what fills no vector. Tiles: 6x4, 8x3, 12x2, 12x1 vectors of 16 lanes or 4 lanes (AVX-512, NEON: 32 registers); 6x2,
+//! 12x1 of 8 lanes (AVX2: 16 registers).
 
 use super::Path;
 use pulp::{MemMask, Simd, WithSimd};
@@ -90,6 +90,7 @@ impl WithSimd for Whole {
             // SAFETY: `column < columns`, and `multiply` checked the extents of the whole product.
             unsafe {
                 column += match left / lanes {
+                    3 | 6 | 9 if many_registers => self.columns::<S, 8, 3, true>(simd, column),
                     4.. if many_registers => self.columns::<S, 6, 4, true>(simd, column),
                     2.. if many_registers => self.columns::<S, 12, 2, true>(simd, column),
                     2.. if lanes == 8 => self.columns::<S, 6, 2, true>(simd, column),

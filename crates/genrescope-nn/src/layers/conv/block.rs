@@ -323,21 +323,18 @@ impl Block {
         let target = rows.start / high * pooled_row..rows.end / high * pooled_row;
         let output = &mut written.output[target.clone()];
         let mask = written.mask.get_mut(target.clone()).unwrap_or_default();
-        let mut convolve = |z: &mut [f32]| {
-            convolution.rows(pass.path, padded, &rows, &mut scratch.products, z);
-            let Some(added) = added else { return };
-            pass.path.vectorize(
-                #[inline(always)]
-                || z.iter_mut().zip(added).for_each(|(z, added)| *z += added),
-            );
-        };
+        let added = added.unwrap_or_default();
         if mask.is_empty() && !self.pools() && epilogue.dropout.is_none() {
-            convolve(output);
-            return epilogue.forward_in_place(output);
+            convolution.rows(pass.path, padded, &rows, &mut scratch.products, output);
+            return epilogue.forward_in_place(output, added);
         }
         let z = written.z.get_mut(rows.start * width..rows.end * width);
         let z = z.unwrap_or_else(|| sized(&mut scratch.z, rows.len() * width));
-        convolve(z);
+        convolution.rows(pass.path, padded, &rows, &mut scratch.products, z);
+        pass.path.vectorize(
+            #[inline(always)]
+            || z.iter_mut().zip(added).for_each(|(z, added)| *z += added),
+        );
         let chosen = written.chosen.get_mut(target.clone()).unwrap_or_default();
         epilogue.forward(z, output, at + target.start, Kept { mask, chosen });
     }

@@ -14,7 +14,28 @@ const PLACES: f32 = 8_388_608.0;
 pub(super) fn affine(constants: &Affine, floor: f32, row: &mut [f32]) {
     let factors = constants.factor.iter().zip(&constants.shift);
     for ((y, mean), (factor, shift)) in row.iter_mut().zip(&constants.mean).zip(factors) {
-        *y = ((*y - mean) * factor + shift).max(floor);
+        let x = (*y - mean) * factor + shift;
+        *y = if x > floor { x } else { floor };
+    }
+}
+
+/// The same of a bias alone.
+#[inline(always)]
+pub(super) fn shift(shifts: &[f32], floor: f32, row: &mut [f32]) {
+    for (y, shift) in row.iter_mut().zip(shifts) {
+        let x = *y + shift;
+        *y = if x > floor { x } else { floor };
+    }
+}
+
+/// [`affine`] with as many numbers added before the floor.
+#[inline(always)]
+pub(super) fn affine_sum(constants: &Affine, floor: f32, added: &[f32], row: &mut [f32]) {
+    let factors = constants.factor.iter().zip(&constants.shift);
+    let rows = row.iter_mut().zip(added);
+    for (((y, added), mean), (factor, shift)) in rows.zip(&constants.mean).zip(factors) {
+        let x = (*y - mean) * factor + shift + added;
+        *y = if x > floor { x } else { floor };
     }
 }
 
@@ -31,6 +52,15 @@ pub(super) fn pool(
         PoolKind::Average => {
             in_blocks!(e.channels(), mean(e, z, output));
             mask.fill(0);
+        }
+        PoolKind::Max if mask.is_empty() => {
+            output.fill(f32::NEG_INFINITY);
+            for number in (0..e.windows()).step_by(4) {
+                let corners = std::array::from_fn(|i| e.corner((number + i).min(e.windows() - 1)));
+                maximum(e, corners, z, output);
+            }
+            in_blocks!(e.channels(), turn_back(e, output));
+            affine(&e.row, e.floor(), output);
         }
         PoolKind::Max => {
             for number in (0..e.windows()).step_by(4) {
@@ -52,6 +82,27 @@ pub(super) fn pool(
             affine(&e.row, e.floor(), output);
         }
     }
+}
+
+/// As [`largest`] without the place, and of what stands in `row`.
+#[inline(always)]
+fn maximum(e: &Epilogue, [a, b, c, d]: [usize; 4], z: &[f32], row: &mut [f32]) {
+    for (at, row) in (0..).step_by(e.stride()).zip(row.chunks_exact_mut(e.channels())) {
+        in_blocks!(e.channels(), maximum_block(e, [at + a, at + b, at + c, at + d], z, row));
+    }
+}
+
+#[inline(always)]
+fn maximum_block<const W: usize>(first: usize, e: &Epilogue, at: [usize; 4], z: &[f32], row: &mut [f32]) {
+    let sign = *block::<_, W>(&e.sign, first);
+    let (a, b) = (block::<_, W>(z, at[0] + first), block::<_, W>(z, at[1] + first));
+    let (c, d) = (block::<_, W>(z, at[2] + first), block::<_, W>(z, at[3] + first));
+    let row = block_mut::<_, W>(row, first);
+    let mut most = *row;
+    for i in 0..W {
+        most[i] = most[i].max((a[i] * sign[i]).max(b[i] * sign[i]).max((c[i] * sign[i]).max(d[i] * sign[i])));
+    }
+    *row = most;
 }
 
 /// Rows to work in.

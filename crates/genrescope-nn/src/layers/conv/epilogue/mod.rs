@@ -69,6 +69,8 @@ pub(super) struct Epilogue {
     pub(super) dropout: Option<Drop>,
     /// The affine step of a whole pooled row.
     row: Affine,
+    /// Whether that step is a bias alone.
+    shifts: bool,
     /// Of each channel's factor.
     sign: Vec<f32>,
     channels: usize,
@@ -118,8 +120,9 @@ impl Epilogue {
         dropout: Option<Drop>,
     ) -> Self {
         let row = affine.repeated(bands / size[1]);
+        let shifts = affine.mean.iter().all(|mean| *mean == 0.0) && affine.factor.iter().all(|f| *f == 1.0);
         let sign = affine.factor.iter().map(|factor| if *factor < 0.0 { -1.0 } else { 1.0 }).collect();
-        Self { path, relu, kind, size, bands, dropout, row, sign, channels: affine.mean.len() }
+        Self { path, relu, kind, size, bands, dropout, row, shifts, sign, channels: affine.mean.len() }
     }
 
     fn channels(&self) -> usize {
@@ -180,13 +183,20 @@ impl Epilogue {
         }
     }
 
-    /// [`Epilogue::forward`] where `z` stands in `output` and nothing is pooled, dropped or kept.
-    pub(super) fn forward_in_place(&self, output: &mut [f32]) {
+    /// [`Epilogue::forward`] where `z` stands in `output` and nothing is pooled, dropped or kept. As many numbers are added
+    /// behind the affine step, or none.
+    pub(super) fn forward_in_place(&self, output: &mut [f32], added: &[f32]) {
+        let width = self.row.mean.len();
+        let mut added = added.chunks_exact(width);
         self.path.vectorize(
             #[inline(always)]
             || {
-                for row in output.chunks_exact_mut(self.row.mean.len()) {
-                    forward::affine(&self.row, self.floor(), row);
+                for row in output.chunks_exact_mut(width) {
+                    match added.next() {
+                        Some(added) => forward::affine_sum(&self.row, self.floor(), added, row),
+                        None if self.shifts => forward::shift(&self.row.shift, self.floor(), row),
+                        None => forward::affine(&self.row, self.floor(), row),
+                    }
                 }
             },
         );
