@@ -11,10 +11,12 @@ const APE_HEADER_BYTES: u64 = 32;
 
 /// The first tag that begins in the first `reach` bytes: where, and its length.
 pub(super) fn find(bytes: &[u8], reach: usize) -> Option<(usize, u64)> {
-    let candidates = bytes.iter().take(reach).enumerate();
-    candidates
-        .filter(|(_, first)| matches!(**first, b'I' | b'T' | b'A' | 0xff))
-        .find_map(|(at, _)| length(&bytes[at..]).map(|length| (at, length)))
+    let begins = |at: &usize| {
+        let pair = [bytes[*at], bytes.get(at + 1).copied().unwrap_or(0)];
+        matches!(pair, [b'I', b'D'] | [b'T', b'A'] | [b'A', b'P'] | [0xff, 0xe0..=0xff])
+    };
+    let mut candidates = (0..reach.min(bytes.len())).filter(begins);
+    candidates.find_map(|at| length(&bytes[at..]).map(|length| (at, length)))
 }
 
 /// The length of the tag that begins here, if one does.

@@ -187,12 +187,14 @@ impl MelStream {
         (start + self.front_end.n_fft as u64 <= self.buffer.len() as u64).then_some(start as usize)
     }
 
-    /// Drops what neither a frame nor the mirrored end will need.
+    /// Drops what neither a frame nor the mirrored end will need, once that is more than what it needs.
     fn forget(&mut self) {
         let mirrored = self.buffer.len().saturating_sub(self.padding_samples() + 1) as u64;
         let unneeded = (self.next_start() - self.buffer_start).min(mirrored);
-        self.buffer.drain(..unneeded as usize);
-        self.buffer_start += unneeded;
+        if 2 * unneeded as usize >= self.buffer.len() {
+            self.buffer.drain(..unneeded as usize);
+            self.buffer_start += unneeded;
+        }
     }
 }
 

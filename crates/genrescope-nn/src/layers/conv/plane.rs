@@ -31,7 +31,8 @@ impl Plane {
     /// `[taps, taps, …]` → `[products, …]`.
     pub(super) fn kernel(self, taps: &[f32]) -> Vec<f32> {
         let rows = self.0.kernel(taps);
-        rows.chunks_exact(rows.len() / self.0.products()).flat_map(|row| self.0.kernel(row)).collect()
+        let rows = rows.chunks_exact(rows.len() / self.0.products());
+        rows.map(|row| self.0.kernel(row)).collect::<Vec<_>>().concat()
     }
 
     /// Numbers of output in [`SQUARES`] squares.
