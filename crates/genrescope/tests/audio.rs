@@ -144,6 +144,29 @@ fn the_gapless_tag_of_itunes_stands_in_for_an_edit_list() {
 }
 
 #[test]
+fn packets_whose_times_jitter_are_whole() {
+    let plain = fs::read(recording("stereo_44100.m4a")).unwrap();
+    let entry = |packets: u32, samples: u32| [packets.to_be_bytes(), samples.to_be_bytes()].concat();
+    let steady = [entry(65, 1024), entry(1, 0x266)].concat();
+    let jittery = [entry(30, 1024), entry(1, 1472), entry(1, 576), entry(33, 1024), entry(1, 0x266)].concat();
+    let place = plain.windows(steady.len()).position(|bytes| bytes == steady).unwrap();
+    let grown = (jittery.len() - steady.len()) as u32;
+    let mut bytes =
+        [&plain[..place - 4], &5_u32.to_be_bytes(), &jittery, &plain[place + steady.len()..]].concat();
+    for name in [b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stts"] {
+        let size = bytes.windows(4).position(|bytes| bytes == name).unwrap() - 4;
+        let bytes = bytes[size..].first_chunk_mut().unwrap();
+        *bytes = (u32::from_be_bytes(*bytes) + grown).to_be_bytes();
+    }
+    let decode = |bytes: Vec<u8>| {
+        decode_all(AudioStream::from_reader(Box::new(Cursor::new(bytes)), "bytes", RATE_HZ).unwrap()).unwrap()
+    };
+    let (samples, warnings) = decode(bytes);
+    assert_eq!(warnings, Vec::<String>::new());
+    assert_all_close(&samples, &decode(plain).0, 0.0, 0.0);
+}
+
+#[test]
 fn flac_is_lossless() {
     let decoded = Waveform::decode(&recording("mono_22050.flac"), RATE_HZ).unwrap();
     let one_step = 1.01 / 32_768.0; // the encoder's input was cut to 16 bits

@@ -49,6 +49,8 @@ pub(super) struct Decoder {
     silence_samples: u64,
     planes: Vec<Vec<f32>>,
     decoded_packets: u64,
+    /// Samples of the longest packet so far.
+    longest_packet: usize,
     /// Length of what was decoded or is silent in its place, s.
     decoded_s: f64,
     /// How far behind the last packet the last attempt to go on was, s, and how many attempts there were.
@@ -99,6 +101,7 @@ impl Decoder {
             silence_samples: 0,
             planes: Vec::new(),
             decoded_packets: 0,
+            longest_packet: 0,
             decoded_s: 0.0,
             detour_s: 0.0,
             detours: 0,
@@ -163,10 +166,11 @@ impl Decoder {
             Err(Fault::DecodeError(_) | Fault::IoError(_)) => return Ok(self.lose_packet(packet)),
             Err(fault) => return Err(unreadable(fault)),
         }
-        let trimmed = (packet.trim_start.get() + packet.trim_end.get()) as usize;
-        if self.decoded_packets > 0 && self.track.is_too_short(packet, mono.len() + trimmed) {
+        let given = mono.len() + (packet.trim_start.get() + packet.trim_end.get()) as usize;
+        if self.decoded_packets > 0 && self.track.is_too_short(packet, given, self.longest_packet) {
             return Ok(self.lose_packet(packet));
         }
+        self.longest_packet = self.longest_packet.max(given);
         mono.truncate(self.track.longest(packet));
         self.decoded_packets += 1;
         self.losing = false;

@@ -138,9 +138,10 @@ impl PlayedTrack {
         self.said_s
     }
 
-    /// Whether a packet must be damaged because it gave much less than the container says.
-    pub(super) fn is_too_short(&self, packet: &Packet, samples: usize) -> bool {
-        self.exact && samples < self.samples(packet) / 4 * 3
+    /// Whether a packet must be damaged because it gave much less than the container says. Times that jitter may say more
+    /// than the `most` that a packet ever gave.
+    pub(super) fn is_too_short(&self, packet: &Packet, samples: usize, most: usize) -> bool {
+        self.exact && samples < self.samples(packet).min(most) / 4 * 3
     }
 
     /// The most that a packet can give.
