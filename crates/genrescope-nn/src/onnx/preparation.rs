@@ -1,0 +1,73 @@
+//! What is done to an input before the network reads it.
+
+use onnx_rs::ast::OpType;
+
+use super::document::{Document, Setting};
+
+/// One step of it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Preparation {
+    /// `(value − mean) / deviation`; one number for all columns, or one a column.
+    Scale {
+        /// Means.
+        mean: Vec<f32>,
+        /// Deviations, above 0.
+        deviation: Vec<f32>,
+    },
+    /// The same with mean and deviation of each sample; samples that vary less than `least` are not divided.
+    ScaleBySample {
+        /// The smallest deviation that is divided by.
+        least: f32,
+    },
+    /// Every time step as a sum of the given ones.
+    MixSteps {
+        /// How many are given.
+        given: usize,
+        /// Their shares, `[time steps, given]`.
+        shares: Vec<f32>,
+    },
+}
+
+impl Preparation {
+    /// How many time steps it takes, if it gives another number.
+    pub(super) fn frames_given(&self) -> Option<usize> {
+        match self {
+            Self::MixSteps { given, .. } => Some(*given),
+            _ => None,
+        }
+    }
+
+    /// Writes the step; gives the name of its value.
+    pub(super) fn write(&self, document: &mut Document, input: &str, output: &str) -> String {
+        let named = |part: &str| format!("{output}.{part}");
+        match self {
+            Self::Scale { mean, deviation } => {
+                let mean = document.numbers(&named("mean"), &[mean.len()], mean);
+                let deviation = document.numbers(&named("deviation"), &[deviation.len()], deviation);
+                let centred = document.add(OpType::Sub, &named("centred"), &[input, &mean], vec![]);
+                document.add(OpType::Div, output, &[&centred, &deviation], vec![])
+            }
+            Self::ScaleBySample { least } => scale_by_sample(document, input, output, *least),
+            Self::MixSteps { given, shares } => {
+                let extents = [shares.len() / (*given).max(1), *given];
+                let shares = document.numbers(&named("shares"), &extents, shares);
+                document.add(OpType::MatMul, output, &[&shares, input], vec![])
+            }
+        }
+    }
+}
+
+fn scale_by_sample(document: &mut Document, input: &str, output: &str, least: f32) -> String {
+    let named = |part: &str| format!("{output}.{part}");
+    let axes = || vec![("axes", Setting::Integers(vec![1, 2])), ("keepdims", Setting::Integer(1))];
+    let mean = document.add(OpType::ReduceMean, &named("mean"), &[input], axes());
+    let centred = document.add(OpType::Sub, &named("centred"), &[input, &mean], vec![]);
+    let squares = document.add(OpType::Mul, &named("squares"), &[&centred, &centred], vec![]);
+    let variance = document.add(OpType::ReduceMean, &named("variance"), &[&squares], axes());
+    let deviation = document.add(OpType::Sqrt, &named("deviation"), &[&variance], vec![]);
+    let least = document.numbers(&named("least"), &[1], &[least]);
+    let one = document.numbers(&named("one"), &[1], &[1.0]);
+    let varies = document.add(OpType::Greater, &named("varies"), &[&deviation, &least], vec![]);
+    let divisor = document.add(OpType::Where, &named("divisor"), &[&varies, &deviation, &one], vec![]);
+    document.add(OpType::Div, output, &[&centred, &divisor], vec![])
+}
