@@ -4,6 +4,7 @@
 //! files are refused. *Never* guesses a setting that a file does not state.
 
 mod card;
+mod export;
 mod file;
 mod joined;
 mod outline;
