@@ -64,19 +64,26 @@ class Theirs:
         self.session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         self.inputs = {}
         for port in self.session.get_inputs():
-            known = {"batch": batch, "frames": said["frames"]}
-            values = np.fromfile(folder / f"{name}.{port.name}", np.float32)
-            self.inputs[port.name] = values.reshape([known.get(extent, extent) for extent in port.shape])
+            values = np.fromfile(folder / f"{name}.{port.name}", np.float32).reshape(batch, -1)
+            if len(port.shape) == 3:  # ours are [batch, frames, bands], theirs [batch, bands, frames]
+                values = np.ascontiguousarray(values.reshape(batch, said["frames"], -1).swapaxes(1, 2))
+            self.inputs[port.name] = values
         self.expected = np.fromfile(folder / f"{name}.output", np.float32).reshape(batch, -1)
+        self.found = np.empty_like(self.expected)
+        # Where inputs and output lie is said once: Python adds as little as it can to a pass.
+        self.binding = self.session.io_binding()
+        for port, values in self.inputs.items():
+            self.binding.bind_cpu_input(port, values)
+        self.binding.bind_output("scores", "cpu", 0, np.float32, self.found.shape, self.found.ctypes.data)
 
     def run(self):
-        return self.session.run(None, self.inputs)[0]
+        self.session.run_with_iobinding(self.binding)
 
     def difference(self):
         """The largest one, as a share of the largest output where that is above 1."""
-        found = self.run()
-        assert found.shape == self.expected.shape, f"{found.shape} for {self.expected.shape}"
-        return float(np.abs(found - self.expected).max() / max(1.0, np.abs(self.expected).max()))
+        self.found[:] = np.nan
+        self.run()
+        return float(np.abs(self.found - self.expected).max() / max(1.0, np.abs(self.expected).max()))
 
     def round(self, milliseconds):
         start, passes = time.perf_counter(), []
@@ -97,7 +104,7 @@ def check(arguments):
                 ours = Ours(arguments.bench, name, batch, folder)
                 ours.end()
                 difference = Theirs(ours.said, Path(folder)).difference()
-            fine = difference <= TOLERANCE
+            fine = difference <= TOLERANCE  # not of NaN
             failed += [] if fine else [name]
             print(f"{name:<18} batch {batch}: {difference:.1e}{'' if fine else '  TOO FAR'}", flush=True)
     assert not failed, f"differ by more than {TOLERANCE}: {', '.join(dict.fromkeys(failed))}"

@@ -5,7 +5,7 @@ use onnx_rs::ast::OpType;
 use super::File;
 use super::document::Setting;
 use super::value::Form;
-use crate::graph::{Node, NodeId};
+use crate::graph::{Node, NodeId, Shape};
 use crate::layers::{Axis, BatchNorm, Conv2d, GlobalPool, L2Normalize, Layer, Pool, PoolKind};
 
 impl File<'_> {
@@ -48,10 +48,9 @@ impl File<'_> {
     fn convolution(&mut self, id: usize, node: &Node, conv: &Conv2d) -> (Form, String) {
         let x = self.value(node.inputs[0], Form::Image);
         let channels = self.network.graph().nodes()[node.inputs[0].0].shape[2];
-        let taps = conv.kernel[0] * conv.kernel[1];
-        let weight = channels_first(self.weights(id, 0), [taps, channels, conv.channels]);
+        let weight = channels_first(self.weights(id, 0), conv.kernel, [channels, conv.channels]);
         let bias = self.weights(id, 1).to_vec();
-        let extents = [conv.channels, channels, conv.kernel[0], conv.kernel[1]];
+        let extents = [conv.channels, channels, conv.kernel[1], conv.kernel[0]];
         let weight = self.document.numbers(&format!("{}.weight", node.name), &extents, &weight);
         let bias = self.document.numbers(&format!("{}.bias", node.name), &[conv.channels], &bias);
         let settings = vec![("kernel_shape", pair(conv.kernel)), ("pads", both_sides(conv.padding))];
@@ -116,7 +115,7 @@ impl File<'_> {
             return (Form::Vector, self.squeeze(&name, &reduced, 0));
         }
         let x = self.value(node.inputs[0], Form::Image);
-        let axis = if pool.axis == Axis::Time { 2 } else { 3 };
+        let axis = if pool.axis == Axis::Time { 3 } else { 2 };
         (Form::Image, self.document.add(kind, &output(node, Form::Image), &[&x], reduce(axis)))
     }
 
@@ -126,7 +125,7 @@ impl File<'_> {
         let [time, bands, channels] = self.network.graph().nodes()[from.0].shape;
         let (mut weight, bias) = (self.weights(id, 0).to_vec(), self.weights(id, 1).to_vec());
         let x = if self.values.form(from) == Form::Image {
-            weight = rows_as_image(&weight, [time * bands, channels, units]);
+            weight = rows_as_image(&weight, [time, bands, channels], units);
             let image = self.value(from, Form::Image);
             self.flatten(&format!("{}.read", node.name), &image)
         } else {
@@ -154,8 +153,8 @@ impl File<'_> {
         let values: Vec<&str> = values.iter().map(String::as_str).collect();
         let axis = match axis {
             Axis::Channels => form.channels(),
-            Axis::Time => 2,
-            Axis::Bands => 3,
+            Axis::Time => 3,
+            Axis::Bands => 2,
         };
         let settings = vec![("axis", Setting::Integer(axis))];
         (form, self.document.add(OpType::Concat, &output(node, form), &values, settings))
@@ -179,26 +178,34 @@ pub(super) fn output(node: &Node, form: Form) -> String {
     format!("{}:{}", node.name, form.name())
 }
 
-fn pair(values: [usize; 2]) -> Setting {
-    Setting::Integers(values.map(|value| value as i64).to_vec())
+/// Extents in time and bands, bands first.
+fn pair([time, bands]: [usize; 2]) -> Setting {
+    Setting::Integers(vec![bands as i64, time as i64])
 }
 
 /// Padding before both axes, then behind them.
-fn both_sides(padding: [usize; 2]) -> Setting {
-    let padding = padding.map(|value| value as i64);
-    Setting::Integers([padding, padding].concat())
+fn both_sides([time, bands]: [usize; 2]) -> Setting {
+    let (time, bands) = (time as i64, bands as i64);
+    Setting::Integers(vec![bands, time, bands, time])
 }
 
-/// `[taps, in, out]` → `[out, in, taps]`.
-fn channels_first(weight: &[f32], [taps, inputs, outputs]: [usize; 3]) -> Vec<f32> {
-    let at = |out: usize, channel: usize, tap: usize| weight[(tap * inputs + channel) * outputs + out];
-    let rows = (0..outputs).flat_map(|out| (0..inputs).map(move |channel| (out, channel)));
-    rows.flat_map(|(out, channel)| (0..taps).map(move |tap| at(out, channel, tap))).collect()
+/// `[time, bands, in, out]` → `[out, in, bands, time]`.
+fn channels_first(weight: &[f32], [time, bands]: [usize; 2], [inputs, outputs]: [usize; 2]) -> Vec<f32> {
+    let mut ordered = Vec::with_capacity(weight.len());
+    for (out, channel) in (0..outputs).flat_map(|out| (0..inputs).map(move |channel| (out, channel))) {
+        let taps = (0..bands).flat_map(|band| (0..time).map(move |step| step * bands + band));
+        ordered.extend(taps.map(|tap| weight[(tap * inputs + channel) * outputs + out]));
+    }
+    ordered
 }
 
-/// Rows of pixels' channels in the order of an image whose channels come first: `[pixels, channels, units]` →
-/// `[channels, pixels, units]`.
-fn rows_as_image(weight: &[f32], [pixels, channels, units]: [usize; 3]) -> Vec<f32> {
-    let places = (0..channels).flat_map(|channel| (0..pixels).map(move |pixel| pixel * channels + channel));
-    places.flat_map(|row| weight[row * units..][..units].iter().copied()).collect()
+/// Rows of a sample's numbers in the order of an image: `[time, bands, channels, units]` →
+/// `[channels, bands, time, units]`.
+fn rows_as_image(weight: &[f32], [time, bands, channels]: Shape, units: usize) -> Vec<f32> {
+    let mut ordered = Vec::with_capacity(weight.len());
+    for (channel, band) in (0..channels).flat_map(|channel| (0..bands).map(move |band| (channel, band))) {
+        let rows = (0..time).map(|step| (step * bands + band) * channels + channel);
+        ordered.extend(rows.flat_map(|row| &weight[row * units..][..units]));
+    }
+    ordered
 }

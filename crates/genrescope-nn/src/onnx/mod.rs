@@ -1,8 +1,8 @@
 //! A network as an ONNX file, for other programs to run. Reads the same graph as the engine.
 //!
 //! *Takes* a network and what stands around it: what is done to its inputs, what its numbers become. *Gives* bytes.
-//! *Decides* how values lie in the file (`value`): images `[samples, channels, time, bands]`, which is what ONNX's
-//! convolutions read, vectors `[samples, numbers]`, sequences `[steps, samples, numbers]`. *Never* writes anything that
+//! *Decides* how values lie in the file (`value`): images `[samples, channels, bands, time]`, which is what ONNX's
+//! convolutions read and where onnxruntime runs kernels over all bands fastest, vectors `[samples, numbers]`, sequences `[steps, samples, numbers]`. *Never* writes anything that
 //! only training needs.
 //!
 //! Operators as <https://onnx.ai/onnx/operators> describes them in version 17.
@@ -60,8 +60,8 @@ impl Network {
     /// The network as an ONNX file, for inference: without dropout, for any number of samples.
     ///
     /// # Shape
-    /// Inputs have the names of the graph's: images of one channel are `[batch, time, bands]`, of several
-    /// `[batch, time, bands, channels]`, vectors `[batch, numbers]`. The output is `scores`, `[batch, numbers]`.
+    /// Inputs have the names of the graph's: images of one channel are `[batch, bands, time]`, of several
+    /// `[batch, channels, bands, time]`, vectors `[batch, numbers]`. The output is `scores`, `[batch, numbers]`.
     ///
     /// # Errors
     /// When the network is to take any length and reads a sequence as another shape.
@@ -104,13 +104,17 @@ impl File<'_> {
         let mut extents = vec![Extent::Any(SAMPLES)];
         match (is_vector, channels) {
             (true, _) => extents.push(Extent::Fixed(channels)),
-            (false, 1) => extents.extend([frames, Extent::Fixed(bands)]),
-            _ => extents.extend([frames, Extent::Fixed(bands), Extent::Fixed(channels)]),
+            (false, 1) => extents.extend([Extent::Fixed(bands), frames]),
+            _ => extents.extend([Extent::Fixed(channels), Extent::Fixed(bands), frames]),
         }
         self.document.inputs.push(Port { name: node.name.clone(), extents });
         let mut name = node.name.clone();
         for (number, step) in (1..).zip(steps) {
-            name = step.write(&mut self.document, &name, &format!("{}.prepared{number}", node.name));
+            name = step.write(
+                &mut self.document,
+                [&name, &format!("{}.prepared{number}", node.name)],
+                is_vector,
+            );
         }
         let image = format!("{}:image", node.name);
         let (form, name) = match (is_vector, channels) {
@@ -119,7 +123,7 @@ impl File<'_> {
                 let axis = self.document.integers(&format!("{image}.axis"), &[1]);
                 (Form::Image, self.document.add(OpType::Unsqueeze, &image, &[&name, &axis], vec![]))
             }
-            _ => (Form::Image, self.transpose(&image, &name, &[0, 3, 1, 2])),
+            _ => (Form::Image, name),
         };
         self.values.keep(id, form, name);
     }

@@ -23,7 +23,7 @@ pub enum Preparation {
     MixSteps {
         /// How many are given.
         given: usize,
-        /// Their shares, `[time steps, given]`.
+        /// Their shares, `[given, time steps]`.
         shares: Vec<f32>,
     },
 }
@@ -37,21 +37,28 @@ impl Preparation {
         }
     }
 
-    /// Writes the step; gives the name of its value.
-    pub(super) fn write(&self, document: &mut Document, input: &str, output: &str) -> String {
+    /// Writes the step, of a vector or of `[samples, columns, time]`; gives the name of its value.
+    pub(super) fn write(
+        &self,
+        document: &mut Document,
+        [input, output]: [&str; 2],
+        is_vector: bool,
+    ) -> String {
         let named = |part: &str| format!("{output}.{part}");
         match self {
             Self::Scale { mean, deviation } => {
-                let mean = document.numbers(&named("mean"), &[mean.len()], mean);
-                let deviation = document.numbers(&named("deviation"), &[deviation.len()], deviation);
+                let extents = [mean.len(), 1];
+                let extents = if is_vector { &extents[..1] } else { &extents };
+                let mean = document.numbers(&named("mean"), extents, mean);
+                let deviation = document.numbers(&named("deviation"), extents, deviation);
                 let centred = document.add(OpType::Sub, &named("centred"), &[input, &mean], vec![]);
                 document.add(OpType::Div, output, &[&centred, &deviation], vec![])
             }
             Self::ScaleBySample { least } => scale_by_sample(document, input, output, *least),
             Self::MixSteps { given, shares } => {
-                let extents = [shares.len() / (*given).max(1), *given];
+                let extents = [*given, shares.len() / (*given).max(1)];
                 let shares = document.numbers(&named("shares"), &extents, shares);
-                document.add(OpType::MatMul, output, &[&shares, input], vec![])
+                document.add(OpType::MatMul, output, &[input, &shares], vec![])
             }
         }
     }

@@ -8,7 +8,7 @@ use crate::graph::NodeId;
 /// How a sample `[time, bands, channels]` lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
-    /// `[samples, channels, time, bands]`.
+    /// `[samples, channels, bands, time]`.
     Image,
     /// `[samples, time · bands · channels]`, in the order of the engine.
     Vector,
@@ -62,15 +62,15 @@ impl File<'_> {
         match (from, to) {
             (Form::Image, Form::Vector) if time * bands == 1 => self.flatten(&output, given),
             (Form::Image, Form::Vector) => {
-                let ordered = self.transpose(&between, given, &[0, 2, 3, 1]);
+                let ordered = self.transpose(&between, given, &[0, 3, 2, 1]);
                 self.flatten(&output, &ordered)
             }
             (Form::Image, _) if bands == 1 => {
-                let flat = self.squeeze(&between, given, 3);
+                let flat = self.squeeze(&between, given, 2);
                 self.transpose(&output, &flat, &[2, 0, 1])
             }
             (Form::Image, _) => {
-                let ordered = self.transpose(&between, given, &[2, 0, 3, 1]);
+                let ordered = self.transpose(&between, given, &[3, 0, 2, 1]);
                 self.reshape(&output, &ordered, &[0, 0, width as i64])
             }
             (Form::Vector, Form::Steps) => {
@@ -79,7 +79,7 @@ impl File<'_> {
             }
             (Form::Vector, _) => {
                 let image = self.reshape(&between, given, &[0, time as i64, bands as i64, channels as i64]);
-                self.transpose(&output, &image, &[0, 3, 1, 2])
+                self.transpose(&output, &image, &[0, 3, 2, 1])
             }
             (Form::Steps, Form::Vector) => {
                 let ordered = self.transpose(&between, given, &[1, 0, 2]);
@@ -87,7 +87,7 @@ impl File<'_> {
             }
             (Form::Steps, _) => {
                 let ordered = self.transpose(&between, given, &[1, 2, 0]);
-                let axis = self.document.integers(&format!("{output}.axis"), &[3]);
+                let axis = self.document.integers(&format!("{output}.axis"), &[2]);
                 self.document.add(OpType::Unsqueeze, &output, &[&ordered, &axis], vec![])
             }
         }

@@ -14,7 +14,7 @@ impl Model {
     /// The model as an ONNX file, of what [`Model::scores`] computes.
     ///
     /// # Shape
-    /// `mel`: `[batch, frames, bands]`, dB as of [`patch_db`](crate::features::patch_db), not normalised; `features`, if
+    /// `mel`: `[batch, bands, frames]`, dB as of [`patch_db`](crate::features::patch_db), not normalised; `features`, if
     /// the network reads some: `[batch, features]`, as computed. `scores`: `[batch, genres]`. The file's metadata say so
     /// again, with the front end's settings, the labels, the model's hash and its licence.
     ///
@@ -75,8 +75,8 @@ impl Model {
             format!("; features [batch, {}]: as computed", features.columns.len())
         });
         format!(
-            "mel [batch, frames, {}]: dB of a patch of {} frames at {} Hz by the front end, frame by frame, band 0 \
-             lowest; normalised inside{features}",
+            "mel [batch, {}, frames]: dB of a patch of {} frames at {} Hz by the front end, band 0 lowest; normalised \
+             inside{features}",
             front_end.mel_bands, header.patch_frames, front_end.sample_rate_hz
         )
     }
@@ -103,6 +103,9 @@ fn scale(normalisation: &Normalisation) -> Preparation {
 
 /// Interpolation is linear: what it makes of each frame alone is its share in all others.
 fn resampling(given: usize, frames: usize) -> Preparation {
-    let identity: Vec<f32> = (0..given * given).map(|i| f32::from(u8::from(i % (given + 1) == 0))).collect();
-    Preparation::MixSteps { given, shares: resample_frames(&identity, given, frames) }
+    let shares = (0..given).flat_map(|frame| {
+        let alone: Vec<f32> = (0..given).map(|other| f32::from(u8::from(other == frame))).collect();
+        resample_frames(&alone, 1, frames)
+    });
+    Preparation::MixSteps { given, shares: shares.collect() }
 }
