@@ -13,7 +13,7 @@ mod support;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use genrescope::model::{Model, PatchInput, zoo};
+use genrescope::model::{ExportInput, Model, PatchInput, zoo};
 use genrescope_nn::layers::Layer;
 use genrescope_nn::onnx::{Scores, Surroundings};
 use genrescope_nn::{Graph, Network};
@@ -62,7 +62,7 @@ fn of_model(model: &Model, batch: usize) -> Subject {
     let (frames, bands) = (model.header.patch_frames, model.header.front_end.mel_bands);
     let mel = Generator::named("mel").values(batch * frames * bands, 30.0, -40.0);
     let patches: Vec<PatchInput> = mel.chunks(frames * bands).map(|db| db.to_vec().into()).collect();
-    let (file, scoring) = (model.to_onnx().unwrap(), model.clone());
+    let (file, scoring) = (model.to_onnx(ExportInput::Mel).unwrap(), model.clone());
     Subject {
         file,
         frames,

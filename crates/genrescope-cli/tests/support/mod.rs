@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 #[path = "../../../genrescope/tests/support/mod.rs"]
 mod library;
-use library::small_header;
+pub use library::{assert_all_close, small_header};
 
 /// A folder with `model.safetensors`: an untrained network, small and always the same.
 pub struct Stage {

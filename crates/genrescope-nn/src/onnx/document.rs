@@ -94,6 +94,11 @@ impl Document {
         self.constant(name, &[data.len()], (DataType::Int64, bytes))
     }
 
+    /// Adds one integer without extents; gives its name back.
+    pub(super) fn integer(&mut self, name: &str, value: i64) -> String {
+        self.constant(name, &[], (DataType::Int64, value.to_le_bytes().to_vec()))
+    }
+
     fn constant(&mut self, name: &str, extents: &[usize], (kind, bytes): (DataType, Vec<u8>)) -> String {
         let extents = extents.iter().map(|extent| *extent as i64).collect();
         self.constants.push(Constant { name: name.to_owned(), extents, kind, bytes });

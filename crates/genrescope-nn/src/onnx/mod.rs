@@ -11,13 +11,15 @@ mod document;
 mod layers;
 mod preparation;
 mod recurrent;
+mod spectrogram;
 mod value;
 
 use onnx_rs::ast::OpType;
 
 pub use preparation::Preparation;
+pub use spectrogram::{Edges, Spectrogram};
 
-use crate::graph::{NodeId, ShapeError};
+use crate::graph::{Node, NodeId, ShapeError};
 use crate::layers::Layer;
 use crate::network::Network;
 use document::{Document, Extent, Port, Setting};
@@ -25,6 +27,8 @@ use value::{Form, Values};
 
 /// The name of the file's output, `[samples, scores]`.
 const OUTPUT: &str = "scores";
+/// The name of an input of samples of sound.
+const WAVEFORM: &str = "samples";
 /// The name of an extent that stands for any number of samples.
 const SAMPLES: &str = "batch";
 /// The name of an extent that stands for any number of time steps.
@@ -99,22 +103,10 @@ impl File<'_> {
         let node = &self.network.graph().nodes()[id];
         let [time, bands, channels] = node.shape;
         let is_vector = time * bands == 1 && !any_length;
-        let given = steps.iter().rev().find_map(Preparation::frames_given).unwrap_or(time);
-        let frames = if any_length { Extent::Any(FRAMES) } else { Extent::Fixed(given) };
-        let mut extents = vec![Extent::Any(SAMPLES)];
-        match (is_vector, channels) {
-            (true, _) => extents.push(Extent::Fixed(channels)),
-            (false, 1) => extents.extend([Extent::Fixed(bands), frames]),
-            _ => extents.extend([Extent::Fixed(channels), Extent::Fixed(bands), frames]),
-        }
-        self.document.inputs.push(Port { name: node.name.clone(), extents });
-        let mut name = node.name.clone();
+        let mut name = self.port(node, any_length, steps);
         for (number, step) in (1..).zip(steps) {
-            name = step.write(
-                &mut self.document,
-                [&name, &format!("{}.prepared{number}", node.name)],
-                is_vector,
-            );
+            let output = format!("{}.prepared{number}", node.name);
+            name = step.write(&mut self.document, [&name, &output], is_vector);
         }
         let image = format!("{}:image", node.name);
         let (form, name) = match (is_vector, channels) {
@@ -126,6 +118,22 @@ impl File<'_> {
             _ => (Form::Image, name),
         };
         self.values.keep(id, form, name);
+    }
+
+    /// Adds what is given from outside for an input; gives its name.
+    fn port(&mut self, node: &Node, any_length: bool, steps: &[Preparation]) -> String {
+        let [time, bands, channels] = node.shape;
+        let given = steps.iter().rev().find_map(Preparation::frames_given).unwrap_or(time);
+        let frames = if any_length { Extent::Any(FRAMES) } else { Extent::Fixed(given) };
+        let (name, extents) = match steps.first() {
+            Some(Preparation::Spectrogram(spectrogram)) => (WAVEFORM, vec![spectrogram.extent()]),
+            _ if time * bands == 1 && !any_length => (node.name.as_str(), vec![Extent::Fixed(channels)]),
+            _ if channels == 1 => (node.name.as_str(), vec![Extent::Fixed(bands), frames]),
+            _ => (node.name.as_str(), vec![Extent::Fixed(channels), Extent::Fixed(bands), frames]),
+        };
+        let extents = std::iter::once(Extent::Any(SAMPLES)).chain(extents).collect();
+        self.document.inputs.push(Port { name: name.to_owned(), extents });
+        name.to_owned()
     }
 
     fn output(&mut self, scores: Scores) {

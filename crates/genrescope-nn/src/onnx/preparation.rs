@@ -2,6 +2,7 @@
 
 use onnx_rs::ast::OpType;
 
+use super::Spectrogram;
 use super::document::{Document, Setting};
 
 /// One step of it.
@@ -25,6 +26,15 @@ pub enum Preparation {
         given: usize,
         /// Their shares, `[given, time steps]`.
         shares: Vec<f32>,
+    },
+    /// A spectrogram of samples: the input is `samples`, `[batch, numbers]`. Only as the first step.
+    Spectrogram(Spectrogram),
+    /// Power → dB under each sample's maximum: power below `least` counts as `least`, levels below `floor` as `floor`.
+    Decibels {
+        /// The least power.
+        least: f32,
+        /// The least level, dB.
+        floor: f32,
     },
 }
 
@@ -54,6 +64,8 @@ impl Preparation {
                 let centred = document.add(OpType::Sub, &named("centred"), &[input, &mean], vec![]);
                 document.add(OpType::Div, output, &[&centred, &deviation], vec![])
             }
+            Self::Spectrogram(spectrogram) => spectrogram.write(document, input, output),
+            Self::Decibels { least, floor } => decibels(document, [input, output], *least, *floor),
             Self::ScaleBySample { least } => scale_by_sample(document, input, output, *least),
             Self::MixSteps { given, shares } => {
                 let extents = [*given, shares.len() / (*given).max(1)];
@@ -62,6 +74,20 @@ impl Preparation {
             }
         }
     }
+}
+
+fn decibels(document: &mut Document, [input, output]: [&str; 2], least: f32, floor: f32) -> String {
+    let named = |part: &str| format!("{output}.{part}");
+    let least = document.numbers(&named("least"), &[1], &[least]);
+    let power = document.add(OpType::Max, &named("power"), &[input, &least], vec![]);
+    let logarithm = document.add(OpType::Log, &named("logarithm"), &[&power], vec![]);
+    let ten_decades = document.numbers(&named("ten_decades"), &[1], &[10.0 * std::f32::consts::LOG10_E]);
+    let level = document.add(OpType::Mul, &named("level"), &[&logarithm, &ten_decades], vec![]);
+    let axes = vec![("axes", Setting::Integers(vec![1, 2])), ("keepdims", Setting::Integer(1))];
+    let maximum = document.add(OpType::ReduceMax, &named("maximum"), &[&level], axes);
+    let below = document.add(OpType::Sub, &named("below"), &[&level, &maximum], vec![]);
+    let floor = document.numbers(&named("floor"), &[1], &[floor]);
+    document.add(OpType::Max, output, &[&below, &floor], vec![])
 }
 
 fn scale_by_sample(document: &mut Document, input: &str, output: &str, least: f32) -> String {
