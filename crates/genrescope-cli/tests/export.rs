@@ -1,6 +1,7 @@
 //! Exported models in another engine, rten: the same scores as ours, for every network of the zoo.
 //!
-//! rten runs every operator that an export of the zoo holds. `reference/onnx_runtime.py` asks onnxruntime the same.
+//! rten 0.27 runs every operator that an export of a listed network holds. It does not run `RNN`, which only a choice of
+//! MLFI's recurrent layers brings in: `reference/onnx_runtime.py`, which asks onnxruntime the same, has that one too.
 #![allow(clippy::unwrap_used)]
 
 mod support;
@@ -109,11 +110,9 @@ fn every_network_of_the_zoo_gives_the_same_scores_elsewhere() {
 }
 
 #[test]
-fn every_kind_of_recurrent_layer_gives_the_same_scores_elsewhere() {
-    for recurrent in [RecurrentKind::Lstm, RecurrentKind::Simple] {
-        let choices = Choices { recurrent, units: 24, average_block: 0, ..Choices::LISTED };
-        assert_same_scores(&model(Header { choices, ..header("mlfi-two-way-b2") }), &[40]);
-    }
+fn chosen_recurrent_layers_give_the_same_scores_elsewhere() {
+    let choices = Choices { recurrent: RecurrentKind::Lstm, units: 24, average_block: 0, ..Choices::LISTED };
+    assert_same_scores(&model(Header { choices, ..header("mlfi-two-way-b2") }), &[40]);
 }
 
 #[test]
@@ -177,7 +176,7 @@ fn export_writes_a_file_that_says_what_it_is() {
     let header: Header = serde_json::from_str(said("genrescope.header")).unwrap();
     assert_eq!(header, model.header);
     assert!(said("genrescope.front_end").contains("\"sample_rate_hz\":22050"));
-    assert!(said("genrescope.input").contains("dB"));
+    assert!(said("genrescope.input").contains("levels of a patch of 40 frames"));
 }
 
 #[test]

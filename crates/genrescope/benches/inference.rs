@@ -101,13 +101,19 @@ fn path(network: &Network) -> String {
     format!("{:?}", network.path()).to_lowercase()
 }
 
-/// A yardstick as its golden describes it, or a network of the zoo at its published input; and whether it takes any length.
+/// A yardstick as its golden describes it, or a network of the zoo at its published input, `-simple` behind its name for
+/// recurrent layers without gates; and whether it takes any length.
 fn graph(name: &str) -> (Graph, bool) {
     if ["m1", "m2", "m3"].contains(&name) {
         return (Case::starting_with(&format!("yardstick_{name}")).graph(0.0), false);
     }
+    let (name, is_simple) = name.strip_suffix("-simple").map_or((name, false), |name| (name, true));
     let architecture = zoo::architecture(name).unwrap();
-    (architecture.graph(architecture.published).unwrap(), architecture.any_length)
+    let mut input = architecture.published;
+    if is_simple {
+        input.choices.recurrent = zoo::RecurrentKind::Simple;
+    }
+    (architecture.graph(input).unwrap(), architecture.any_length)
 }
 
 /// Fresh weights, and running statistics that are neither 0 nor 1.

@@ -1,12 +1,15 @@
 //! An ONNX file while it is written: operations, constants, inputs and outputs, with names of their own.
 
-use onnx_rs::ast;
-use onnx_rs::ast::{AttributeType, DataType, OpType};
+use super::protobuf::Message;
 
 /// Version of the operators' descriptions: the last one whose reductions name their axes in an attribute.
 const OPERATOR_SET: i64 = 17;
 /// The version of the file format that belongs to those operators.
 const FORMAT: i64 = 8;
+
+/// Types of constants, inputs and outputs, as `TensorProto` numbers them.
+const FLOAT: i64 = 1;
+const INTEGER: i64 = 7;
 
 /// A setting of an operation.
 #[derive(Clone, Debug)]
@@ -34,7 +37,7 @@ pub(super) struct Port {
 
 #[derive(Debug)]
 struct Operation {
-    kind: OpType<'static>,
+    kind: &'static str,
     inputs: Vec<String>,
     outputs: Vec<String>,
     settings: Vec<(&'static str, Setting)>,
@@ -44,7 +47,7 @@ struct Operation {
 struct Constant {
     name: String,
     extents: Vec<i64>,
-    kind: DataType,
+    kind: i64,
     bytes: Vec<u8>,
 }
 
@@ -61,7 +64,7 @@ impl Document {
     /// Adds an operation that gives one value, called `output`; gives the name back.
     pub(super) fn add(
         &mut self,
-        kind: OpType<'static>,
+        kind: &'static str,
         output: &str,
         inputs: &[&str],
         settings: Vec<(&'static str, Setting)>,
@@ -73,7 +76,7 @@ impl Document {
     /// Adds an operation that gives several values.
     pub(super) fn add_many(
         &mut self,
-        kind: OpType<'static>,
+        kind: &'static str,
         outputs: &[&str],
         inputs: &[&str],
         settings: Vec<(&'static str, Setting)>,
@@ -85,97 +88,86 @@ impl Document {
     /// Adds numbers of those extents, last fastest; gives their name back.
     pub(super) fn numbers(&mut self, name: &str, extents: &[usize], data: &[f32]) -> String {
         let bytes = data.iter().flat_map(|x| x.to_le_bytes()).collect();
-        self.constant(name, extents, (DataType::Float, bytes))
+        self.constant(name, extents, (FLOAT, bytes))
     }
 
     /// Adds a list of integers; gives its name back.
     pub(super) fn integers(&mut self, name: &str, data: &[i64]) -> String {
         let bytes = data.iter().flat_map(|x| x.to_le_bytes()).collect();
-        self.constant(name, &[data.len()], (DataType::Int64, bytes))
+        self.constant(name, &[data.len()], (INTEGER, bytes))
     }
 
     /// Adds one integer without extents; gives its name back.
     pub(super) fn integer(&mut self, name: &str, value: i64) -> String {
-        self.constant(name, &[], (DataType::Int64, value.to_le_bytes().to_vec()))
+        self.constant(name, &[], (INTEGER, value.to_le_bytes().to_vec()))
     }
 
-    fn constant(&mut self, name: &str, extents: &[usize], (kind, bytes): (DataType, Vec<u8>)) -> String {
+    fn constant(&mut self, name: &str, extents: &[usize], (kind, bytes): (i64, Vec<u8>)) -> String {
         let extents = extents.iter().map(|extent| *extent as i64).collect();
         self.constants.push(Constant { name: name.to_owned(), extents, kind, bytes });
         name.to_owned()
     }
 
-    /// The bytes of the file.
+    /// The bytes of the file; fields are numbered as in `onnx.proto`.
     pub(super) fn encode(&self, name: &str, metadata: &[(String, String)]) -> Vec<u8> {
-        onnx_rs::encode(&ast::Model {
-            ir_version: FORMAT,
-            opset_import: vec![ast::OperatorSetId { domain: "", version: OPERATOR_SET }],
-            producer_name: "genrescope",
-            producer_version: env!("CARGO_PKG_VERSION"),
-            graph: Some(ast::Graph {
-                name,
-                node: self.operations.iter().map(Operation::node).collect(),
-                initializer: self.constants.iter().map(Constant::tensor).collect(),
-                input: self.inputs.iter().map(Port::value).collect(),
-                output: self.outputs.iter().map(Port::value).collect(),
-                ..Default::default()
-            }),
-            metadata_props: metadata
-                .iter()
-                .map(|(key, value)| ast::StringStringEntry { key, value })
-                .collect(),
-            ..Default::default()
-        })
+        let graph = Message::default()
+            .messages(1, self.operations.iter().map(Operation::message))
+            .bytes(2, name)
+            .messages(5, self.constants.iter().map(Constant::message))
+            .messages(11, self.inputs.iter().map(Port::message))
+            .messages(12, self.outputs.iter().map(Port::message));
+        let pair = |(key, value): &(String, String)| Message::default().bytes(1, key).bytes(2, value);
+        Message::default()
+            .integer(1, FORMAT)
+            .bytes(2, "genrescope")
+            .bytes(3, env!("CARGO_PKG_VERSION"))
+            .message(7, graph)
+            .message(8, Message::default().bytes(1, "").integer(2, OPERATOR_SET))
+            .messages(14, metadata.iter().map(pair))
+            .into_bytes()
     }
 }
 
 impl Operation {
-    fn node(&self) -> ast::Node<'_> {
-        ast::Node {
-            name: self.outputs.first().map_or("", String::as_str),
-            op_type: self.kind.clone(),
-            input: self.inputs.iter().map(String::as_str).collect(),
-            output: self.outputs.iter().map(String::as_str).collect(),
-            attribute: self.settings.iter().map(|(name, setting)| setting.attribute(name)).collect(),
-            ..Default::default()
-        }
+    fn message(&self) -> Message {
+        let texts = |message, field, names: &[String]| {
+            names.iter().fold(message, |message: Message, name| message.bytes(field, name))
+        };
+        let message = texts(texts(Message::default(), 1, &self.inputs), 2, &self.outputs);
+        message
+            .bytes(3, self.outputs.first().map_or("", String::as_str))
+            .bytes(4, self.kind)
+            .messages(5, self.settings.iter().map(|(name, setting)| setting.message(name)))
     }
 }
 
 impl Setting {
-    fn attribute(&self, name: &'static str) -> ast::Attribute<'_> {
-        let named = ast::Attribute { name, ..Default::default() };
+    fn message(&self, name: &str) -> Message {
+        let named = Message::default().bytes(1, name);
         match self {
-            Self::Integer(i) => ast::Attribute { r#type: AttributeType::Int, i: *i, ..named },
-            Self::Integers(ints) => {
-                ast::Attribute { r#type: AttributeType::Ints, ints: ints.clone(), ..named }
-            }
-            Self::Number(f) => ast::Attribute { r#type: AttributeType::Float, f: *f, ..named },
-            Self::Text(text) => ast::Attribute { r#type: AttributeType::String, s: text.as_bytes(), ..named },
+            Self::Number(value) => named.number(2, *value).integer(20, 1),
+            Self::Integer(value) => named.integer(3, *value).integer(20, 2),
+            Self::Text(text) => named.bytes(4, text).integer(20, 3),
+            Self::Integers(values) => named.integers(8, values).integer(20, 7),
         }
     }
 }
 
 impl Constant {
-    fn tensor(&self) -> ast::TensorProto<'_> {
-        ast::TensorProto::from_raw(&self.name, self.extents.clone(), self.kind, &self.bytes)
+    fn message(&self) -> Message {
+        let message = Message::default().integers(1, &self.extents).integer(2, self.kind);
+        message.bytes(8, &self.name).bytes(9, &self.bytes)
     }
 }
 
 impl Port {
-    fn value(&self) -> ast::ValueInfo<'_> {
+    fn message(&self) -> Message {
         let extent = |extent: &Extent| match extent {
-            Extent::Fixed(extent) => ast::Dimension::Value(*extent as i64),
-            Extent::Any(name) => ast::Dimension::Param(name),
+            Extent::Fixed(extent) => Message::default().integer(1, *extent as i64),
+            Extent::Any(name) => Message::default().bytes(2, name),
         };
-        let extents = self.extents.iter().map(extent);
-        let dim = extents.map(|value| ast::TensorShapeDimension { value, denotation: "" }).collect();
-        let tensor =
-            ast::TensorTypeProto { elem_type: DataType::Float, shape: Some(ast::TensorShape { dim }) };
-        ast::ValueInfo {
-            name: &self.name,
-            r#type: Some(ast::TypeProto { value: Some(ast::TypeValue::Tensor(tensor)), denotation: "" }),
-            ..Default::default()
-        }
+        let shape = Message::default().messages(1, self.extents.iter().map(extent));
+        let tensor = Message::default().integer(1, FLOAT).message(2, shape);
+        Message::default().bytes(1, &self.name).message(2, Message::default().message(1, tensor))
     }
 }

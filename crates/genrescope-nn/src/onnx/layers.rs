@@ -1,7 +1,5 @@
 //! Every layer but the recurrent ones as operations.
 
-use onnx_rs::ast::OpType;
-
 use super::File;
 use super::document::Setting;
 use super::value::Form;
@@ -16,8 +14,8 @@ impl File<'_> {
             Layer::Input => return,
             Layer::Conv2d(conv) => self.convolution(id, node, conv),
             Layer::BatchNorm(norm) => self.batch_norm(id, node, norm),
-            Layer::Relu(_) => self.each(node, OpType::Relu),
-            Layer::Sigmoid(_) => self.each(node, OpType::Sigmoid),
+            Layer::Relu(_) => self.each(node, "Relu"),
+            Layer::Sigmoid(_) => self.each(node, "Sigmoid"),
             Layer::Dropout(_) => {
                 let form = self.values.form(from);
                 (form, self.value(from, form))
@@ -39,7 +37,7 @@ impl File<'_> {
         &self.network.parameters()[self.network.parameters_of(id)][place].data
     }
 
-    fn each(&mut self, node: &Node, kind: OpType<'static>) -> (Form, String) {
+    fn each(&mut self, node: &Node, kind: &'static str) -> (Form, String) {
         let form = self.values.form(node.inputs[0]);
         let x = self.value(node.inputs[0], form);
         (form, self.document.add(kind, &output(node, form), &[&x], vec![]))
@@ -54,10 +52,7 @@ impl File<'_> {
         let weight = self.document.numbers(&format!("{}.weight", node.name), &extents, &weight);
         let bias = self.document.numbers(&format!("{}.bias", node.name), &[conv.channels], &bias);
         let settings = vec![("kernel_shape", pair(conv.kernel)), ("pads", both_sides(conv.padding))];
-        (
-            Form::Image,
-            self.document.add(OpType::Conv, &output(node, Form::Image), &[&x, &weight, &bias], settings),
-        )
+        (Form::Image, self.document.add("Conv", &output(node, Form::Image), &[&x, &weight, &bias], settings))
     }
 
     /// Of vectors as gain and shift: not every program has the operator without extents behind the channels.
@@ -71,9 +66,8 @@ impl File<'_> {
             let x = self.value(node.inputs[0], Form::Vector);
             let gain = self.document.numbers(&named("gain"), &[gain.len()], &gain);
             let shift = self.document.numbers(&named("shift"), &[shift.len()], &shift);
-            let scaled = self.document.add(OpType::Mul, &named("scaled"), &[&x, &gain], vec![]);
-            let name =
-                self.document.add(OpType::Add, &output(node, Form::Vector), &[&scaled, &shift], vec![]);
+            let scaled = self.document.add("Mul", &named("scaled"), &[&x, &gain], vec![]);
+            let name = self.document.add("Add", &output(node, Form::Vector), &[&scaled, &shift], vec![]);
             return (Form::Vector, name);
         }
         let x = self.value(node.inputs[0], Form::Image);
@@ -85,14 +79,14 @@ impl File<'_> {
         let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
         let settings = vec![("epsilon", Setting::Number(norm.eps))];
         let name = output(node, Form::Image);
-        (Form::Image, self.document.add(OpType::BatchNormalization, &name, &inputs, settings))
+        (Form::Image, self.document.add("BatchNormalization", &name, &inputs, settings))
     }
 
     fn pool(&mut self, node: &Node, pool: &Pool) -> (Form, String) {
         let x = self.value(node.inputs[0], Form::Image);
         let kind = match pool.kind {
-            PoolKind::Max => OpType::MaxPool,
-            PoolKind::Average => OpType::AveragePool,
+            PoolKind::Max => "MaxPool",
+            PoolKind::Average => "AveragePool",
         };
         let settings = vec![
             ("kernel_shape", pair(pool.size)),
@@ -104,8 +98,8 @@ impl File<'_> {
 
     fn global_pool(&mut self, node: &Node, pool: &GlobalPool) -> (Form, String) {
         let kind = match pool.kind {
-            PoolKind::Max => OpType::ReduceMax,
-            PoolKind::Average => OpType::ReduceMean,
+            PoolKind::Max => "ReduceMax",
+            PoolKind::Average => "ReduceMean",
         };
         let reduce = |axis| vec![("axes", Setting::Integers(vec![axis])), ("keepdims", Setting::Integer(1))];
         if self.values.form(node.inputs[0]) == Form::Steps && pool.axis == Axis::Time {
@@ -135,13 +129,13 @@ impl File<'_> {
         let weight = self.document.numbers(&named("weight"), &[time * bands * channels, units], &weight);
         let bias = self.document.numbers(&named("bias"), &[units], &bias);
         let name = output(node, Form::Vector);
-        (Form::Vector, self.document.add(OpType::Gemm, &name, &[&x, &weight, &bias], vec![]))
+        (Form::Vector, self.document.add("Gemm", &name, &[&x, &weight, &bias], vec![]))
     }
 
     fn sum(&mut self, node: &Node) -> (Form, String) {
         let form = self.values.form(node.inputs[0]);
         let [a, b] = [0, 1].map(|place| self.value(node.inputs[place], form));
-        (form, self.document.add(OpType::Add, &output(node, form), &[&a, &b], vec![]))
+        (form, self.document.add("Add", &output(node, form), &[&a, &b], vec![]))
     }
 
     /// Along channels as vectors if one of the values is one, else along any axis as images.
@@ -157,7 +151,7 @@ impl File<'_> {
             Axis::Bands => 2,
         };
         let settings = vec![("axis", Setting::Integer(axis))];
-        (form, self.document.add(OpType::Concat, &output(node, form), &values, settings))
+        (form, self.document.add("Concat", &output(node, form), &values, settings))
     }
 
     fn l2_normalize(&mut self, node: &Node, l2: &L2Normalize) -> (Form, String) {
@@ -166,10 +160,10 @@ impl File<'_> {
         let axes =
             vec![("axes", Setting::Integers(vec![form.channels()])), ("keepdims", Setting::Integer(1))];
         let named = |part: &str| format!("{}.{part}", node.name);
-        let norm = self.document.add(OpType::ReduceL2, &named("norm"), &[&x], axes);
+        let norm = self.document.add("ReduceL2", &named("norm"), &[&x], axes);
         let eps = self.document.numbers(&named("eps"), &[1], &[l2.eps]);
-        let divisor = self.document.add(OpType::Max, &named("divisor"), &[&norm, &eps], vec![]);
-        (form, self.document.add(OpType::Div, &output(node, form), &[&x, &divisor], vec![]))
+        let divisor = self.document.add("Max", &named("divisor"), &[&norm, &eps], vec![]);
+        (form, self.document.add("Div", &output(node, form), &[&x, &divisor], vec![]))
     }
 }
 

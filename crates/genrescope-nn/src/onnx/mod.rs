@@ -10,11 +10,10 @@
 mod document;
 mod layers;
 mod preparation;
+mod protobuf;
 mod recurrent;
 mod spectrogram;
 mod value;
-
-use onnx_rs::ast::OpType;
 
 pub use preparation::Preparation;
 pub use spectrogram::{Edges, Spectrogram};
@@ -113,7 +112,7 @@ impl File<'_> {
             (true, _) => (Form::Vector, name),
             (false, 1) => {
                 let axis = self.document.integers(&format!("{image}.axis"), &[1]);
-                (Form::Image, self.document.add(OpType::Unsqueeze, &image, &[&name, &axis], vec![]))
+                (Form::Image, self.document.add("Unsqueeze", &image, &[&name, &axis], vec![]))
             }
             _ => (Form::Image, name),
         };
@@ -141,9 +140,9 @@ impl File<'_> {
         let logits = self.value(NodeId(last), Form::Vector);
         let axis = vec![("axis", Setting::Integer(1))];
         let (kind, settings) = match scores {
-            Scores::Logits => (OpType::Identity, vec![]),
-            Scores::Softmax => (OpType::Softmax, axis),
-            Scores::Sigmoid => (OpType::Sigmoid, vec![]),
+            Scores::Logits => ("Identity", vec![]),
+            Scores::Softmax => ("Softmax", axis),
+            Scores::Sigmoid => ("Sigmoid", vec![]),
         };
         self.document.add(kind, OUTPUT, &[&logits], settings);
         let width = self.network.graph().nodes()[last].shape.iter().product();
@@ -154,23 +153,23 @@ impl File<'_> {
     /// A value with its axes in another order.
     fn transpose(&mut self, output: &str, input: &str, order: &[i64]) -> String {
         let settings = vec![("perm", Setting::Integers(order.to_vec()))];
-        self.document.add(OpType::Transpose, output, &[input], settings)
+        self.document.add("Transpose", output, &[input], settings)
     }
 
     /// A value with other extents: 0 stands for what it has, -1 for the rest.
     fn reshape(&mut self, output: &str, input: &str, extents: &[i64]) -> String {
         let extents = self.document.integers(&format!("{output}.extents"), extents);
-        self.document.add(OpType::Reshape, output, &[input, &extents], vec![])
+        self.document.add("Reshape", output, &[input, &extents], vec![])
     }
 
     /// A value without an axis, which has extent 1.
     fn squeeze(&mut self, output: &str, input: &str, axis: i64) -> String {
         let axis = self.document.integers(&format!("{output}.axis"), &[axis]);
-        self.document.add(OpType::Squeeze, output, &[input, &axis], vec![])
+        self.document.add("Squeeze", output, &[input, &axis], vec![])
     }
 
     /// A value with all axes but the first read as one.
     fn flatten(&mut self, output: &str, input: &str) -> String {
-        self.document.add(OpType::Flatten, output, &[input], vec![("axis", Setting::Integer(1))])
+        self.document.add("Flatten", output, &[input], vec![("axis", Setting::Integer(1))])
     }
 }

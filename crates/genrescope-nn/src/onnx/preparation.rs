@@ -1,7 +1,5 @@
 //! What is done to an input before the network reads it.
 
-use onnx_rs::ast::OpType;
-
 use super::Spectrogram;
 use super::document::{Document, Setting};
 
@@ -61,8 +59,8 @@ impl Preparation {
                 let extents = if is_vector { &extents[..1] } else { &extents };
                 let mean = document.numbers(&named("mean"), extents, mean);
                 let deviation = document.numbers(&named("deviation"), extents, deviation);
-                let centred = document.add(OpType::Sub, &named("centred"), &[input, &mean], vec![]);
-                document.add(OpType::Div, output, &[&centred, &deviation], vec![])
+                let centred = document.add("Sub", &named("centred"), &[input, &mean], vec![]);
+                document.add("Div", output, &[&centred, &deviation], vec![])
             }
             Self::Spectrogram(spectrogram) => spectrogram.write(document, input, output),
             Self::Decibels { least, floor } => decibels(document, [input, output], *least, *floor),
@@ -70,7 +68,7 @@ impl Preparation {
             Self::MixSteps { given, shares } => {
                 let extents = [*given, shares.len() / (*given).max(1)];
                 let shares = document.numbers(&named("shares"), &extents, shares);
-                document.add(OpType::MatMul, output, &[input, &shares], vec![])
+                document.add("MatMul", output, &[input, &shares], vec![])
             }
         }
     }
@@ -79,28 +77,28 @@ impl Preparation {
 fn decibels(document: &mut Document, [input, output]: [&str; 2], least: f32, floor: f32) -> String {
     let named = |part: &str| format!("{output}.{part}");
     let least = document.numbers(&named("least"), &[1], &[least]);
-    let power = document.add(OpType::Max, &named("power"), &[input, &least], vec![]);
-    let logarithm = document.add(OpType::Log, &named("logarithm"), &[&power], vec![]);
+    let power = document.add("Max", &named("power"), &[input, &least], vec![]);
+    let logarithm = document.add("Log", &named("logarithm"), &[&power], vec![]);
     let ten_decades = document.numbers(&named("ten_decades"), &[1], &[10.0 * std::f32::consts::LOG10_E]);
-    let level = document.add(OpType::Mul, &named("level"), &[&logarithm, &ten_decades], vec![]);
+    let level = document.add("Mul", &named("level"), &[&logarithm, &ten_decades], vec![]);
     let axes = vec![("axes", Setting::Integers(vec![1, 2])), ("keepdims", Setting::Integer(1))];
-    let maximum = document.add(OpType::ReduceMax, &named("maximum"), &[&level], axes);
-    let below = document.add(OpType::Sub, &named("below"), &[&level, &maximum], vec![]);
+    let maximum = document.add("ReduceMax", &named("maximum"), &[&level], axes);
+    let below = document.add("Sub", &named("below"), &[&level, &maximum], vec![]);
     let floor = document.numbers(&named("floor"), &[1], &[floor]);
-    document.add(OpType::Max, output, &[&below, &floor], vec![])
+    document.add("Max", output, &[&below, &floor], vec![])
 }
 
 fn scale_by_sample(document: &mut Document, input: &str, output: &str, least: f32) -> String {
     let named = |part: &str| format!("{output}.{part}");
     let axes = || vec![("axes", Setting::Integers(vec![1, 2])), ("keepdims", Setting::Integer(1))];
-    let mean = document.add(OpType::ReduceMean, &named("mean"), &[input], axes());
-    let centred = document.add(OpType::Sub, &named("centred"), &[input, &mean], vec![]);
-    let squares = document.add(OpType::Mul, &named("squares"), &[&centred, &centred], vec![]);
-    let variance = document.add(OpType::ReduceMean, &named("variance"), &[&squares], axes());
-    let deviation = document.add(OpType::Sqrt, &named("deviation"), &[&variance], vec![]);
+    let mean = document.add("ReduceMean", &named("mean"), &[input], axes());
+    let centred = document.add("Sub", &named("centred"), &[input, &mean], vec![]);
+    let squares = document.add("Mul", &named("squares"), &[&centred, &centred], vec![]);
+    let variance = document.add("ReduceMean", &named("variance"), &[&squares], axes());
+    let deviation = document.add("Sqrt", &named("deviation"), &[&variance], vec![]);
     let least = document.numbers(&named("least"), &[1], &[least]);
     let one = document.numbers(&named("one"), &[1], &[1.0]);
-    let varies = document.add(OpType::Greater, &named("varies"), &[&deviation, &least], vec![]);
-    let divisor = document.add(OpType::Where, &named("divisor"), &[&varies, &deviation, &one], vec![]);
-    document.add(OpType::Div, output, &[&centred, &divisor], vec![])
+    let varies = document.add("Greater", &named("varies"), &[&deviation, &least], vec![]);
+    let divisor = document.add("Where", &named("divisor"), &[&varies, &deviation, &one], vec![]);
+    document.add("Div", output, &[&centred, &divisor], vec![])
 }

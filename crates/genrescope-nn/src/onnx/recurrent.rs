@@ -1,7 +1,5 @@
 //! Recurrent layers as ONNX's LSTM, GRU and RNN.
 
-use onnx_rs::ast::OpType;
-
 use super::File;
 use super::document::Setting;
 use super::layers::output;
@@ -76,16 +74,16 @@ impl File<'_> {
     }
 }
 
-fn operator(layer: &Recurrent) -> (OpType<'static>, Vec<(&'static str, Setting)>) {
+fn operator(layer: &Recurrent) -> (&'static str, Vec<(&'static str, Setting)>) {
     let direction = if layer.direction == Direction::Both { "bidirectional" } else { "forward" };
     let mut settings =
         vec![("hidden_size", Setting::Integer(layer.units as i64)), ("direction", Setting::Text(direction))];
     let kind = match layer.kind {
-        RecurrentKind::Lstm => OpType::LSTM,
-        RecurrentKind::Simple => OpType::RNN,
+        RecurrentKind::Lstm => "LSTM",
+        RecurrentKind::Simple => "RNN",
         RecurrentKind::Gru => {
             settings.push(("linear_before_reset", Setting::Integer(1)));
-            OpType::GRU
+            "GRU"
         }
     };
     (kind, settings)

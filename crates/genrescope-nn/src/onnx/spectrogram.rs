@@ -1,7 +1,5 @@
 //! Samples that become a spectrogram inside the file.
 
-use onnx_rs::ast::OpType;
-
 use super::document::{Document, Extent, Setting};
 
 /// What stands before the first and after the last sample.
@@ -42,16 +40,16 @@ impl Spectrogram {
         let steps: Vec<i64> = self.steps.iter().map(|step| *step as i64).collect();
         let steps = document.integers(&named("steps"), &steps);
         let axis = vec![("axis", Setting::Integer(1))];
-        let kept = document.add(OpType::Gather, &named("kept"), &[&framed, &steps], axis);
+        let kept = document.add("Gather", &named("kept"), &[&framed, &steps], axis);
         let over_parts = vec![("axes", Setting::Integers(vec![3])), ("keepdims", Setting::Integer(1))];
-        let power = document.add(OpType::ReduceSumSquare, &named("power"), &[&kept], over_parts);
+        let power = document.add("ReduceSumSquare", &named("power"), &[&kept], over_parts);
         let axis = document.integers(&named("parts"), &[3]);
-        let power = document.add(OpType::Squeeze, &named("bins_last"), &[&power, &axis], vec![]);
+        let power = document.add("Squeeze", &named("bins_last"), &[&power, &axis], vec![]);
         let order = vec![("perm", Setting::Integers(vec![0, 2, 1]))];
-        let power = document.add(OpType::Transpose, &named("bins"), &[&power], order);
+        let power = document.add("Transpose", &named("bins"), &[&power], order);
         let bins = self.window.len() / 2 + 1;
         let shares = document.numbers(&named("shares"), &[self.shares.len() / bins, bins], &self.shares);
-        document.add(OpType::MatMul, output, &[&shares, &power], vec![])
+        document.add("MatMul", output, &[&shares, &power], vec![])
     }
 
     /// `[samples, numbers]` → `[samples, time, bins, 2]`.
@@ -64,11 +62,11 @@ impl Spectrogram {
             Edges::Mirror => "reflect",
         };
         let mode = vec![("mode", Setting::Text(mode))];
-        let padded = document.add(OpType::Pad, &named("padded"), &[input, &reach], mode);
+        let padded = document.add("Pad", &named("padded"), &[input, &reach], mode);
         let axis = document.integers(&named("axis"), &[2]);
-        let signal = document.add(OpType::Unsqueeze, &named("signal"), &[&padded, &axis], vec![]);
+        let signal = document.add("Unsqueeze", &named("signal"), &[&padded, &axis], vec![]);
         let hop = document.integer(&named("hop"), self.hop as i64);
         let window = document.numbers(&named("window"), &[self.window.len()], &self.window);
-        document.add(OpType::STFT, output, &[&signal, &hop, &window], vec![])
+        document.add("STFT", output, &[&signal, &hop, &window], vec![])
     }
 }

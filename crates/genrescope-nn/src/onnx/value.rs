@@ -1,7 +1,5 @@
 //! How the values of nodes lie in the file, and how one form becomes another.
 
-use onnx_rs::ast::OpType;
-
 use super::File;
 use crate::graph::NodeId;
 
@@ -88,7 +86,7 @@ impl File<'_> {
             (Form::Steps, _) => {
                 let ordered = self.transpose(&between, given, &[1, 2, 0]);
                 let axis = self.document.integers(&format!("{output}.axis"), &[2]);
-                self.document.add(OpType::Unsqueeze, &output, &[&ordered, &axis], vec![])
+                self.document.add("Unsqueeze", &output, &[&ordered, &axis], vec![])
             }
         }
     }
