@@ -11,7 +11,8 @@ use genrescope::features::{FeatureSet, FrontEnd, Padding, PatchFeatures, mel_spe
 use genrescope::model::zoo::{Choices, RecurrentKind, architecture, architectures};
 use genrescope::model::{ExportInput, FeatureInput, Header, Model, Normalisation, PatchInput, Vocabulary};
 use genrescope_nn::Network;
-use support::{Stage, assert_all_close, ran, small_header};
+use support::library::{assert_all_close, small_header};
+use support::{Stage, ran};
 
 /// The difference that rounding may make, of scores between 0 and 1.
 const TOLERANCE: f64 = 1e-5;

@@ -8,8 +8,8 @@ use genrescope::model::{Header, Model};
 use tempfile::TempDir;
 
 #[path = "../../../genrescope/tests/support/mod.rs"]
-mod library;
-pub use library::{assert_all_close, small_header};
+pub mod library;
+use library::small_header;
 
 /// A folder with `model.safetensors`: an untrained network, small and always the same.
 pub struct Stage {
