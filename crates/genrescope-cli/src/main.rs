@@ -9,6 +9,7 @@ mod crew;
 mod dataset;
 mod evaluate;
 mod exit;
+mod export;
 mod features;
 mod inputs;
 mod inspect;
@@ -72,6 +73,7 @@ enum Command {
     Report(report::Arguments),
     Models(models::Arguments),
     Inspect(inspect::Arguments),
+    Export(export::Arguments),
     Bench(bench::Arguments),
     Completions(manual::CompletionArguments),
     Man(manual::ManArguments),
@@ -97,6 +99,7 @@ fn main() -> std::process::ExitCode {
         Command::Report(arguments) => report::run(&arguments, &talk),
         Command::Models(arguments) => models::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
+        Command::Export(arguments) => export::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Completions(arguments) => manual::completions(&arguments),
         Command::Man(arguments) => manual::man(&arguments),

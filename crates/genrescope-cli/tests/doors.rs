@@ -23,6 +23,7 @@ fn every_help_ends_with_examples() {
         "evaluate",
         "models",
         "inspect",
+        "export",
         "bench",
         "completions",
         "man",

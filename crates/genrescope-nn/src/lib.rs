@@ -27,6 +27,7 @@ pub mod layers;
 mod loss;
 mod math;
 mod network;
+pub mod onnx;
 mod optim;
 mod parallel;
 mod plan;

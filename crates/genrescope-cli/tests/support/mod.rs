@@ -8,7 +8,7 @@ use genrescope::model::{Header, Model};
 use tempfile::TempDir;
 
 #[path = "../../../genrescope/tests/support/mod.rs"]
-mod library;
+pub mod library;
 use library::small_header;
 
 /// A folder with `model.safetensors`: an untrained network, small and always the same.

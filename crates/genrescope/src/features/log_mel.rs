@@ -5,7 +5,7 @@ use crate::audio::Waveform;
 use crate::{Error, ErrorKind, Result};
 
 /// Least power that has a logarithm here: far below the quietest sound, and a finite number of dB.
-const LEAST_POWER: f32 = 1e-30;
+pub(crate) const LEAST_POWER: f32 = 1e-30;
 
 /// Mel power spectrogram of a mono signal.
 ///

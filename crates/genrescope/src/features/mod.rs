@@ -38,6 +38,7 @@ pub use chroma::{CHROMA, ChromaFilterBank, chroma_filter_bank, chroma_stft};
 pub use descriptors::{COEFFICIENTS, Descriptors, MEL_BANDS, SAMPLE_RATE_HZ, descriptors, mel_db};
 pub use hpss::{Separated, decompose_hpss, harmonic, hpss, percussive};
 pub use level::{rms, zero_crossing_rate};
+pub(crate) use log_mel::LEAST_POWER;
 pub use log_mel::{mel_spectrogram, patch_db, power_to_db, rereference_db, resample_frames};
 pub use low_pass::LowPass;
 pub use mel::{MelFilterBank, hz_to_mel, mel_filter_bank, mel_to_hz};

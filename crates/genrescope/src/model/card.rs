@@ -130,7 +130,7 @@ pub struct ProtocolResult {
 }
 
 /// A patch that varies less than this, dB, is not scaled up.
-const LEAST_DEVIATION: f32 = 1e-3;
+pub(super) const LEAST_DEVIATION: f32 = 1e-3;
 
 impl Normalisation {
     /// Values as they are.

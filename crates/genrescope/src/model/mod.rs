@@ -4,6 +4,7 @@
 //! files are refused. *Never* guesses a setting that a file does not state.
 
 mod card;
+mod export;
 mod file;
 mod joined;
 mod outline;
@@ -12,6 +13,7 @@ mod vertical;
 pub mod zoo;
 
 pub use card::{FORMAT_VERSION, FeatureInput, Header, Normalisation, ProtocolResult, TrainedOn, Vocabulary};
+pub use export::ExportInput;
 pub use file::{Model, PatchInput};
 pub use genrescope_nn::Path as KernelPath;
 pub use joined::{Head, Tagger};
