@@ -14,7 +14,6 @@ const UNKNOWN = "#8a8a8a";
 const say = (message) => { byId("message").textContent = message; };
 const guarded = (work) => async (...given) => {
   try {
-    say("");
     await work(...given);
   } catch (error) {
     if (error.name !== "AbortError") say(error.message);
@@ -46,11 +45,16 @@ const map = new SoundMap(byId("map"), {
   chosen: guarded(async (id) => play(await answer(`library/files/${id}`))),
 });
 
+function hours(seconds) {
+  const count = seconds / 3600;
+  return `${count.toLocaleString("en", { maximumFractionDigits: count < 10 ? 1 : 0 })} hours`;
+}
+
 async function overview() {
   const { files, duration_s, failed, differing, tagged, stale, model, groups } = await answer("library");
   groups.forEach((group) => colours.set(group.name, group.colour ?? UNKNOWN));
   const amount = (count) => count.toLocaleString("en");
-  byId("counts").textContent = `${amount(files)} files, ${amount(Math.round(duration_s / 3600))} hours`;
+  byId("counts").textContent = `${amount(files)} files, ${hours(duration_s)}`;
   const facts = [`${amount(tagged)} have a genre in their tags`, `${amount(differing)} of them another than was heard`];
   if (failed) facts.push(`${amount(failed)} could not be judged`);
   if (stale) facts.push(`${amount(stale)} judged by a model that is not served`);
@@ -74,6 +78,7 @@ function groupRow({ name, files }, all, largest) {
 
 /** What is wanted becomes something else: list and map follow. */
 const change = guarded(async (changes) => {
+  say("");
   Object.assign(wanted, { offset: 0, ...changes });
   asked.abort();
   asked = new AbortController();
@@ -135,10 +140,14 @@ function row(song) {
 
 /** The file as the library has it; of a very long one the beginning. */
 async function play(song) {
+  say("");
   played = song.id;
   byId("player").hidden = false;
   byId("playing").textContent = `${song.name} …`;
-  const response = await ask(`library/files/${song.id}/audio`, { headers: { range: `bytes=0-${PLAYED_BYTES - 1}` } });
+  const response = await ask(`library/files/${song.id}/audio`, { headers: { range: `bytes=0-${PLAYED_BYTES - 1}` } }).catch((error) => {
+    byId("playing").textContent = `${song.name}: ${error.message}`;
+    throw error;
+  });
   const sound = await response.blob();
   if (played !== song.id) return;
   const whole = Number(response.headers.get("content-range")?.split("/")[1] ?? sound.size);

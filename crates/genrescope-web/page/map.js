@@ -48,8 +48,13 @@ export class SoundMap {
     const pen = this.canvas.getContext("2d");
     pen.scale(ratio, ratio);
     const radius = this.points.ids.length > 20000 ? 1 : this.points.ids.length > 3000 ? 2 : RADIUS;
-    pen.globalAlpha = this.points.ids.length > 3000 ? 0.6 : 0.85;
+    pen.globalAlpha = radius < RADIUS ? 0.6 : 1;
     const colours = this.points.words.map((word) => this.colourOf(word));
+    if (radius === RADIUS) {
+      // Few points: pale ones have an edge.
+      pen.fillStyle = style("--faint");
+      this.left.forEach((left, i) => pen.fillRect(left - radius - 1, this.top[i] - radius - 1, 2 * radius + 2, 2 * radius + 2));
+    }
     this.points.word.forEach((word, i) => {
       pen.fillStyle = colours[word];
       pen.fillRect(this.left[i] - radius, this.top[i] - radius, 2 * radius, 2 * radius);
