@@ -4,20 +4,27 @@
 mod support;
 
 use std::fs;
+use std::time::{Duration, SystemTime};
 
 use genrescope_library::genres;
 use support::{Stage, ran};
 
 const SONG: &str = "music/song.flac";
 
-/// A library of one file, which has no genre yet.
+const SCAN: [&str; 6] = ["scan", "music", "--db", "library.db", "--model", "model.safetensors"];
+
+/// A library of one file, which has no genre yet and was last written at [`time`].
 fn scanned() -> Stage {
     let stage = Stage::new();
     let audio = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../genrescope/tests/audio");
-    stage.file(SONG, &fs::read(audio.join("mono_22050.flac")).unwrap());
-    let scan = ["scan", "music", "--db", "library.db", "--model", "model.safetensors"];
-    assert_eq!(ran(&mut stage.genrescope(&scan)).2, 0);
+    let path = stage.file(SONG, &fs::read(audio.join("mono_22050.flac")).unwrap());
+    fs::File::options().write(true).open(path).unwrap().set_modified(time()).unwrap();
+    assert_eq!(ran(&mut stage.genrescope(&SCAN)).2, 0);
     stage
+}
+
+fn time() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000)
 }
 
 fn tag(stage: &Stage, more: &[&str]) -> String {
@@ -61,21 +68,13 @@ fn genres_that_a_file_has_are_kept_extended_or_replaced() {
 
 #[test]
 fn the_time_of_a_file_is_kept_on_request_and_comes_back_with_undo() {
-    let time = || std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
     for (more, kept) in [(&["--keep-mtime"][..], true), (&[], false)] {
-        let stage = Stage::new();
-        let audio = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../genrescope/tests/audio");
-        let path = stage.file(SONG, &fs::read(audio.join("mono_22050.flac")).unwrap());
-        let modified = || fs::metadata(&path).unwrap().modified().unwrap();
-        fs::File::options().write(true).open(&path).unwrap().set_modified(time()).unwrap();
-        let scan = ["scan", "music", "--db", "library.db", "--model", "model.safetensors"];
-        ran(&mut stage.genrescope(&scan));
+        let stage = scanned();
+        let modified = || fs::metadata(stage.path(SONG)).unwrap().modified().unwrap();
         tag(&stage, more);
         assert_eq!(modified() == time(), kept, "{more:?}");
-        assert!(
-            ran(&mut stage.genrescope(&scan)).0.contains("1 unchanged"),
-            "{more:?}: our own change is known"
-        );
+        let (said, _, _) = ran(&mut stage.genrescope(&SCAN));
+        assert!(said.contains("1 unchanged"), "{more:?}: our own change is known");
         ran(&mut stage.genrescope(&["undo", "--db", "library.db", "--yes"]));
         assert_eq!(modified(), time(), "{more:?}");
     }
