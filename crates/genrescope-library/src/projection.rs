@@ -83,7 +83,7 @@ fn eigen(mut matrix: Vec<Vec<f64>>) -> (Vec<f64>, Vec<Vec<f64>>) {
     ((0..width).map(|i| matrix[i][i]).collect(), vectors)
 }
 
-/// Makes the element `p, q` zero.
+/// Makes the element `p, q` zero; `p` is the smaller.
 fn rotate(matrix: &mut [Vec<f64>], vectors: &mut [Vec<f64>], (p, q): (usize, usize)) {
     if matrix[p][q] == 0.0 {
         return;
@@ -96,8 +96,9 @@ fn rotate(matrix: &mut [Vec<f64>], vectors: &mut [Vec<f64>], (p, q): (usize, usi
     for row in matrix.iter_mut().chain(vectors.iter_mut()) {
         (row[p], row[q]) = turned(row[p], row[q]);
     }
-    for column in 0..matrix.len() {
-        (matrix[p][column], matrix[q][column]) = turned(matrix[p][column], matrix[q][column]);
+    let (above, below) = matrix.split_at_mut(q);
+    for (a, b) in above[p].iter_mut().zip(&mut below[0]) {
+        (*a, *b) = turned(*a, *b);
     }
 }
 

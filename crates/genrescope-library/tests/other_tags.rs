@@ -83,7 +83,9 @@ impl Given {
             }
             if self.picture_bytes > 0 {
                 let picture = Picture::unchecked(
-                    (0..self.picture_bytes).map(|n| (n * n % 256) as u8 | (n % 3) as u8 * 127).collect(),
+                    (0..self.picture_bytes)
+                        .map(|n| if n % 3 == 2 { 0xff } else { (n * n % 256) as u8 })
+                        .collect(),
                 );
                 tag.push_picture(picture.pic_type(PictureType::CoverFront).mime_type(MimeType::Png).build());
             }
