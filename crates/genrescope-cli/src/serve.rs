@@ -20,7 +20,7 @@ Examples:
   genrescope serve                           then open the address that it prints
   genrescope serve --port 0 --model my-model.safetensors --model default
   genrescope serve --host 192.168.1.5        for other machines: they need the token in the address
-  genrescope serve --db music.db             its page /library shows this library; beyond this machine only with --db
+  genrescope serve --db music.db             shows this library at /library
   curl -F file=@song.mp3 http://127.0.0.1:7373/api/v1/classify     while genrescope serve runs";
 
 /// See and hear the genre over time in a browser
