@@ -17,6 +17,11 @@ import sys
 ROOT = pathlib.Path(__file__).parent.parent
 NOTICES = ROOT / "THIRD-PARTY-NOTICES.md"
 BINARY = "genrescope-cli"
+LETTERS = ROOT / "crates" / "genrescope" / "src" / "report" / "picture" / "LETTERS-LICENCE"
+MUSICNN = ROOT / "crates" / "genrescope" / "models" / "MUSICNN-LICENCE"
+PAGE = ROOT / "crates" / "genrescope-web" / "page"
+# What files of others say of themselves, and how a page loads what is not its own.
+FOREIGN = r"(?i)copyright|@license|spdx|\(c\) \d|minified|sourceMappingURL|(src|href)=.https?:|@import|from .https?:"
 USUAL_TEXT = {"MIT": ROOT / "LICENSE-MIT"}  # for crates that name a licence and carry no file of it
 PREFERRED = ["Apache-2.0", "MIT", "Zlib", "BSD-3-Clause", "MIT-0", "Unlicense"]
 HEAD = """# Third-party notices
@@ -28,20 +33,25 @@ its own terms. Made by `reference/make_third_party_notices.py`; do not edit by h
 code is in the public crate registry under the names and versions of the table and at
 <{symphonia}>; the licence is printed below and at <https://mozilla.org/MPL/2.0/>.
 
-**Letters of PNG pictures.** `crates/genrescope/src/report/picture/letters.txt` holds outlines of letters of DejaVu Sans
-(Copyright (c) 2003 by Bitstream, Inc. All Rights Reserved. Bitstream Vera is a trademark of Bitstream, Inc. DejaVu
-changes are in public domain); the licence stands beside it in `LETTERS-LICENCE`.
+**Letters of PNG pictures.** `crates/genrescope/src/report/picture/letters.txt` holds outlines of letters of DejaVu
+Sans, under these terms:
+
+```text
+{letters}
+```
 
 **Weights of musicnn.** `crates/genrescope/models/musicnn.safetensors` holds the weights of MSD_musicnn of the package
 musicnn 0.1.0, converted to another layout and to half precision, under these terms (ISC):
 
 ```text
-Copyright (c) Music Technology Group, Universitat Pompeu Fabra 2019. Code developed by Jordi Pons (www.jordipons.me).
-
-Permission to use, copy, modify, and/or distribute this software for any purpose with or without fee is hereby granted, provided that the above copyright notice and this permission notice appear in all copies.
-
-THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+{musicnn}
 ```
+
+**SQLite**, compiled by the crate libsqlite3-sys, is in the public domain. **Rust's standard library** is under
+Apache-2.0 or MIT, at your choice; the notices of its own parts come with each toolchain as `COPYRIGHT-library.html`.
+
+**The page** of `genrescope serve` and the pages of `timeline` and `report` are made of files of our own alone: no
+script, font, picture or style of others is in them, and none is loaded from elsewhere.
 
 Crates taken under Apache-2.0 come under the text in `LICENSE-APACHE`.
 
@@ -132,27 +142,41 @@ def section(licence, group):
     return f"## {licence}\n\n{members}\n\n```text\n{(group['whole'] if alone else group['terms']).strip()}\n```\n"
 
 
-def notices(packages):
+def head(packages):
     symphonia = next(package["repository"] for package in packages if package["name"] == "symphonia")
+    return HEAD.format(symphonia=symphonia, letters=LETTERS.read_text().strip(), musicnn=MUSICNN.read_text().strip())
+
+
+def notices(packages):
     table = "\n".join(row(package) for package in packages)
-    return HEAD.format(symphonia=symphonia) + table + "\n\n" + "\n".join(texts(packages))
+    return head(packages) + table + "\n\n" + "\n".join(texts(packages))
 
 
-def missing_rows():
+def missing_rows(packages):
     """Rows of this platform that the file lacks, and rows of the file that no locked crate stands behind."""
     written = set(re.findall(r"^\| \S+ \| \d\S* \| .*$", NOTICES.read_text(), re.M))
-    needed = {row(package) for package in linked(metadata("--offline", "--filter-platform", host()))}
+    needed = {row(package) for package in packages}
     lock = (ROOT / "Cargo.lock").read_text()
     locked = set(re.findall(r'name = "(\S+)"\nversion = "(\S+)"', lock))
     gone = {line for line in written if tuple(cell.strip() for cell in line.split("|")[1:3]) not in locked}
     return sorted(needed - written) + sorted(gone)
 
 
+def untrue_claims(packages):
+    """What the head of the file leaves out, and files of the page that look as if others had written them."""
+    if not NOTICES.read_text().startswith(head(packages)):
+        yield "its text before the table is not that of make_third_party_notices.py"
+    for file in sorted(PAGE.iterdir()):
+        if mark := re.search(FOREIGN, file.read_text()):
+            yield f"{file.name} of the page says `{mark.group()}`: whose is it?"
+
+
 def main():
     parser = argparse.ArgumentParser(description="third-party notices of the binary")
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
     if parser.parse_args().check:
-        wrong = missing_rows()
+        packages = linked(metadata("--offline", "--filter-platform", host()))
+        wrong = missing_rows(packages) + list(untrue_claims(packages))
         sys.exit("THIRD-PARTY-NOTICES.md is out of date:\n" + "\n".join(wrong) if wrong else 0)
     NOTICES.write_text(notices(linked(metadata())))
 

@@ -9,7 +9,7 @@ usage: measure_library.py BINARY OUT.json COMMIT [LONG SHORT ENTRIES]
 import json
 import os
 import platform
-import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -69,20 +69,26 @@ def linked(folder: Path, sources: Path, count: int) -> None:
 def main() -> None:
     binary, out, commit = sys.argv[1:4]
     long, short, entries = (int(number) for number in sys.argv[4:7]) if len(sys.argv) > 4 else (300, 10_000, 100_000)
+    result = {"commit": commit, "machine": platform.processor() or platform.machine(), "cores": os.cpu_count()}
+
+    def keep(part: str, measured: dict) -> None:
+        """Each part is written as soon as it is measured: all of them take a quarter of an hour."""
+        result[part] = measured
+        Path(out).parent.mkdir(parents=True, exist_ok=True)
+        Path(out).write_text(json.dumps(result, indent=1) + "\n")
+
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         varied(folder / "long", long, 180.0)
-        result = {"commit": commit, "machine": platform.processor() or platform.machine(), "cores": os.cpu_count()}
-        result["three_minutes"] = {"files": long, **scanned(binary, folder / "long", folder / "long.db")}
-        result["three_minutes"]["cpu_s_a_file"] = round(result["three_minutes"]["cpu_s"] / long, 3)
+        measured = scanned(binary, folder / "long", folder / "long.db")
+        keep("three_minutes", {"files": long, **measured, "cpu_s_a_file": round(measured["cpu_s"] / long, 3)})
+        shutil.rmtree(folder / "long")
         varied(folder / "short", short, 1.0)
-        result["short"] = {"files": short, **scanned(binary, folder / "short", folder / "short.db")}
-        result["short_again"] = scanned(binary, folder / "short", folder / "short.db")
+        keep("short", {"files": short, **scanned(binary, folder / "short", folder / "short.db")})
+        keep("short_again", scanned(binary, folder / "short", folder / "short.db"))
         linked(folder / "many", folder / "short", entries)
-        result["many"] = {"files": entries, **scanned(binary, folder / "many", folder / "many.db")}
-        result["many_again"] = scanned(binary, folder / "many", folder / "many.db")
-    Path(out).parent.mkdir(parents=True, exist_ok=True)
-    Path(out).write_text(json.dumps(result, indent=1) + "\n")
+        keep("many", {"files": entries, **scanned(binary, folder / "many", folder / "many.db")})
+        keep("many_again", scanned(binary, folder / "many", folder / "many.db"))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ use genrescope::report::text::printable;
 use genrescope_web::{Access, Settings, Token, app, serve};
 
 use crate::exit::Ending;
+use crate::library::Place;
 use crate::models;
 use crate::talk::Talk;
 use crate::threads::Threads;
@@ -19,13 +20,15 @@ Examples:
   genrescope serve                           then open the address that it prints
   genrescope serve --port 0 --model my-model.safetensors --model default
   genrescope serve --host 192.168.1.5        for other machines: they need the token in the address
+  genrescope serve --db music.db             shows this library at /library
   curl -F file=@song.mp3 http://127.0.0.1:7373/api/v1/classify     while genrescope serve runs";
 
 /// See and hear the genre over time in a browser
 ///
 /// A page and an HTTP API on this machine alone, without any network: drop files or a folder, or let the microphone
-/// listen. The address is printed on standard output. With --host other machines may ask that know the token in it; a
-/// browser lets a page use the microphone there only over HTTPS. Recordings are never kept.
+/// listen; /library shows what `genrescope scan` made of your collection. The address is printed on standard output. With
+/// --host other machines may ask that know the token in it; a browser lets a page use the microphone there only over
+/// HTTPS. Recordings are never kept.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -38,6 +41,8 @@ pub(crate) struct Arguments {
     /// Judge by this model: fast (unless given), best, or a file; several can be chosen from
     #[arg(long, value_name = "NAME|FILE")]
     model: Vec<PathBuf>,
+    #[command(flatten)]
+    place: Place,
     #[command(flatten)]
     threads: Threads,
 }
@@ -61,6 +66,7 @@ pub(crate) fn run(arguments: &Arguments, talk: &Talk) -> Result<Ending> {
         access,
         threads,
         scratch: std::env::temp_dir(),
+        library: arguments.library()?,
         log: Box::new(move |message| log.error(message)),
     };
     let app = app(settings).context("no folder for uploads can be made in the temporary folder")?;
@@ -103,6 +109,15 @@ impl Arguments {
             let host = host.map_or_else(|| here.to_string(), printable);
             format!("cannot listen on {host} port {}; choose another by --port, or --port 0", self.port)
         })
+    }
+
+    /// Beyond this machine only a library that was named is shown: it tells what its owner has, and where.
+    fn library(&self) -> Result<Option<PathBuf>> {
+        match (&self.host, self.place.is_given()) {
+            (Some(_), false) => Ok(None),
+            (_, true) => self.place.path().map(Some),
+            (None, false) => Ok(self.place.path().ok()),
+        }
     }
 
     fn access(&self) -> Result<Access> {

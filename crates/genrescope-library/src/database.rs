@@ -18,7 +18,7 @@ const BUSY: Duration = Duration::from_secs(30);
 const BESIDE: [&str; 2] = ["-wal", "-shm"];
 
 /// What brings a database from one version to the next; the version is the number of steps taken.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     "
     CREATE TABLE model (
         hash TEXT PRIMARY KEY,
@@ -60,6 +60,8 @@ const STEPS: [&str; 2] = [
         reverse BLOB,                    -- the splices that make the old bytes of the new
         genres TEXT NOT NULL             -- a JSON array
     );",
+    "
+    ALTER TABLE file ADD COLUMN tags TEXT;   -- the genres of its tags, a JSON array; nothing where they were not read",
 ];
 
 /// A library that is open. Several programs may have the same one open.

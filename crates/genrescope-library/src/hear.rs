@@ -11,6 +11,7 @@ use genrescope::{Error, ErrorKind, Result};
 
 use crate::Library;
 use crate::rows::Judged;
+use crate::tags::genres;
 
 /// Rate at which recordings are hashed by [`recording_hash`], Hz: that of the models.
 const HASH_RATE_HZ: u32 = 22_050;
@@ -49,6 +50,8 @@ pub struct Heard {
     pub(crate) head: RecordingHash,
     /// The judgement and the hash of the model; none where the library has that recording's.
     pub(crate) judged: Option<Judged>,
+    /// The genres that its tags say; none where they cannot be read.
+    pub(crate) tags: Vec<String>,
 }
 
 impl Heard {
@@ -79,6 +82,11 @@ impl Heard {
 /// # Errors
 /// Those of [`classify_watched`], and those of the library.
 pub fn hear(path: &Path, model: &Model, library: &Mutex<Library>) -> Result<Heard> {
+    let heard = heard(path, model, library)?;
+    Ok(Heard { tags: genres(path).unwrap_or_default(), ..heard })
+}
+
+fn heard(path: &Path, model: &Model, library: &Mutex<Library>) -> Result<Heard> {
     let knows = |question: &dyn Fn(&Library) -> Result<bool>| question(&locked(library));
     let first = judge(path, model, &mut |head| knows(&|library| library.knows_head(head, model.hash())))?;
     if let Some(heard) = first {
@@ -114,7 +122,7 @@ fn hashed(path: &Path, sample_rate_hz: u32) -> Result<Heard> {
         hash.take(&block);
     }
     let (recording, head) = hash.finish();
-    Ok(Heard { recording, head, judged: None })
+    Ok(Heard { recording, head, judged: None, tags: Vec::new() })
 }
 
 /// Judges a file unless `knows` says so of its head: then there is nothing.
@@ -140,7 +148,8 @@ fn judge(
     }
     let prediction = judged?;
     let (recording, head) = hash.finish();
-    Ok(Some(Heard { recording, head, judged: Some((prediction, model.hash().to_owned())) }))
+    let judged = Some((prediction, model.hash().to_owned()));
+    Ok(Some(Heard { recording, head, judged, tags: Vec::new() }))
 }
 
 /// The hash of a recording while it is read.

@@ -14,6 +14,7 @@ use genrescope::{Error, ErrorKind, Result};
 use rusqlite::params;
 
 use crate::path_bytes::{to_bytes, to_path};
+use crate::rows::json_of;
 use crate::tags::edit::Edit;
 use crate::tags::{self, genres};
 use crate::{FileState, Library, RecordingHash, recording_hash};
@@ -247,12 +248,13 @@ impl Library {
         Ok(())
     }
 
-    /// The state of a file after a change of ours: the next scan need not hear it.
+    /// The state and tags of a file after a change of ours: the next scan need not hear it.
     fn follow(&self, path: &Path, place: &Path) -> Result<()> {
         let state = FileState::of(place)?;
+        let tags = json_of(&genres(place).unwrap_or_default());
         self.run(
-            "UPDATE file SET bytes = ?2, mtime_ns = ?3 WHERE path = ?1",
-            params![to_bytes(path), state.bytes as i64, state.mtime_ns],
+            "UPDATE file SET bytes = ?2, mtime_ns = ?3, tags = ?4 WHERE path = ?1",
+            params![to_bytes(path), state.bytes as i64, state.mtime_ns, tags],
         )
     }
 

@@ -1,7 +1,7 @@
 //! A library of music files: which there are, how they sound, what their tags say.
 //!
 //! ```text
-//! folders ─▶ survey ─▶ hear (decode once: hash and genre) ─▶ Library (SQLite) ─▶ counts · list · like
+//! folders ─▶ survey ─▶ hear (decode once: hash and genre) ─▶ Library (SQLite) ─▶ counts · list · like · Catalogue
 //!                                                               └▶ propose ─▶ change_genres ⇄ take_back
 //! ```
 //!
@@ -12,17 +12,22 @@
 #![forbid(unsafe_code)]
 #![warn(clippy::print_stdout, clippy::print_stderr, clippy::exit)]
 
+mod agreement;
+mod catalogue;
 mod database;
 mod hear;
 mod journal;
 mod listing;
 mod path_bytes;
 mod plan;
+mod projection;
 mod rows;
 mod summary;
 mod survey;
 mod tags;
 
+pub use agreement::Agreement;
+pub use catalogue::{Catalogue, CatalogueModel, Search, Song, Sort};
 pub use database::{Library, set_aside};
 pub use hear::{Heard, RecordingHash, hear, recording_hash};
 pub use journal::{Change, Changes, Mtime, Step};

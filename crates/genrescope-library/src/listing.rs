@@ -104,7 +104,7 @@ pub fn like(library: &Library, scores: &[f32], model: &str, wanted: &Wanted) -> 
 }
 
 /// Where scores point, length 1; equal scores point nowhere.
-fn direction(scores: &[f32]) -> Vec<f32> {
+pub(crate) fn direction(scores: &[f32]) -> Vec<f32> {
     let logs: Vec<f32> = scores.iter().map(|score| score.max(SCORE_FLOOR).ln()).collect();
     let mean = logs.iter().sum::<f32>() / logs.len().max(1) as f32;
     let length = logs.iter().map(|log| (log - mean).powi(2)).sum::<f32>().sqrt();

@@ -60,6 +60,7 @@ pub(crate) struct KnownFile {
     pub(crate) missing: bool,
     pub(crate) error_kind: Option<String>,
     pub(crate) model: Option<String>,
+    pub(crate) tags_read: bool,
 }
 
 impl Library {
@@ -103,6 +104,7 @@ impl Library {
                 heard.recording.bytes(),
                 None::<String>,
                 None::<String>,
+                json_of(&heard.tags),
             ])?;
             transaction.commit()
         });
@@ -117,7 +119,15 @@ impl Library {
         let (kind, message) = (error.kind().name(), error.to_string());
         self.run(
             KEEP_FILE,
-            params![to_bytes(path), state.bytes as i64, state.mtime_ns, None::<&[u8]>, kind, message],
+            params![
+                to_bytes(path),
+                state.bytes as i64,
+                state.mtime_ns,
+                None::<&[u8]>,
+                kind,
+                message,
+                None::<String>
+            ],
         )
     }
 
@@ -150,14 +160,15 @@ impl Library {
     pub(crate) fn known_files(&self) -> Result<HashMap<PathBuf, KnownFile>> {
         let read = || {
             let mut statement = self.connection.prepare(
-                "SELECT path, bytes, mtime_ns, missing, error_kind, model
+                "SELECT path, bytes, mtime_ns, missing, error_kind, model, tags IS NOT NULL
                  FROM file LEFT JOIN recording ON recording.hash = file.recording",
             )?;
             let rows = statement.query_map([], |row| {
                 let path = to_path(row.get_ref(0)?.as_blob()?);
                 let state = FileState { bytes: row.get::<_, i64>(1)? as u64, mtime_ns: row.get(2)? };
-                let (missing, error_kind, model) = (row.get(3)?, row.get(4)?, row.get(5)?);
-                Ok((path, KnownFile { state, missing, error_kind, model }))
+                let (missing, error_kind) = (row.get(3)?, row.get(4)?);
+                let (model, tags_read) = (row.get(5)?, row.get(6)?);
+                Ok((path, KnownFile { state, missing, error_kind, model, tags_read }))
             })?;
             rows.collect::<rusqlite::Result<HashMap<PathBuf, KnownFile>>>()
         };
@@ -177,6 +188,19 @@ impl Library {
             transaction.commit()
         });
         marked.map_err(|e| self.failure(&e))
+    }
+
+    /// Keeps the genres of files' tags.
+    pub(crate) fn keep_tags(&mut self, files: &[(PathBuf, Vec<String>)]) -> Result<()> {
+        let kept = self.connection.transaction().and_then(|transaction| {
+            let mut statement = transaction.prepare("UPDATE file SET tags = ?2 WHERE path = ?1")?;
+            for (path, tags) in files {
+                statement.execute(params![to_bytes(path), json_of(tags)])?;
+            }
+            drop(statement);
+            transaction.commit()
+        });
+        kept.map_err(|e| self.failure(&e))
     }
 
     /// The judgement of a recording.
@@ -215,6 +239,11 @@ impl Library {
     }
 }
 
+/// Genres as they are kept.
+pub(crate) fn json_of(genres: &[String]) -> String {
+    serde_json::Value::from(genres).to_string()
+}
+
 /// Numbers as they are kept: float32, low byte first.
 pub(crate) fn floats(bytes: &[u8]) -> Vec<f32> {
     bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
@@ -226,10 +255,10 @@ const KEEP_RECORDING: &str = "
     ON CONFLICT (hash) DO UPDATE SET duration_s = ?3, model = ?4, genre = ?5, reason = ?6, score = ?7, scores = ?8";
 
 const KEEP_FILE: &str = "
-    INSERT INTO file (path, bytes, mtime_ns, recording, error_kind, error, missing)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0)
+    INSERT INTO file (path, bytes, mtime_ns, recording, error_kind, error, tags, missing)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0)
     ON CONFLICT (path) DO UPDATE
-    SET bytes = ?2, mtime_ns = ?3, recording = ?4, error_kind = ?5, error = ?6, missing = 0";
+    SET bytes = ?2, mtime_ns = ?3, recording = ?4, error_kind = ?5, error = ?6, tags = ?7, missing = 0";
 
 /// What was heard, by which model.
 pub(crate) type Judged = (Prediction, String);

@@ -8,6 +8,10 @@ use genrescope::{Error, ErrorKind, Result};
 
 use crate::Library;
 use crate::rows::{FileState, KnownFile};
+use crate::tags::genres;
+
+/// Files whose tags are kept at once: another scan may write in between.
+const TAGS_AT_ONCE: usize = 500;
 
 /// What becomes of files that another model judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,10 +49,15 @@ pub fn survey(library: &mut Library, folders: &[PathBuf], model: &str, refresh: 
     let mut known = library.known_files()?;
     let mut survey = Survey::default();
     let (found, read, unread) = survey.walk(folders);
-    let mut back = Vec::new();
+    let (mut back, mut untagged) = (Vec::new(), Vec::new());
     for path in found {
         match known.remove(&path) {
-            Some(file) => survey.look(path, &file, (model, refresh), &mut back),
+            Some(file) => {
+                let tags_wanted = !file.tags_read && file.error_kind.is_none();
+                if survey.look(&path, &file, (model, refresh), &mut back) && tags_wanted {
+                    untagged.push(path);
+                }
+            }
             None => survey.work.push(path),
         }
     }
@@ -60,7 +69,17 @@ pub fn survey(library: &mut Library, folders: &[PathBuf], model: &str, refresh: 
         .collect();
     survey.gone = gone.len();
     library.mark_missing(&gone, &back)?;
+    read_tags(library, &untagged)?;
     Ok(survey)
+}
+
+/// An older program did not keep what tags say.
+fn read_tags(library: &mut Library, files: &[PathBuf]) -> Result<()> {
+    for files in files.chunks(TAGS_AT_ONCE) {
+        let read = |path: &PathBuf| (path.clone(), genres(path).unwrap_or_default());
+        library.keep_tags(&files.iter().map(read).collect::<Vec<_>>())?;
+    }
+    Ok(())
 }
 
 impl Survey {
@@ -89,27 +108,28 @@ impl Survey {
         (found, read, unread)
     }
 
-    /// A file that the library knows; `back` takes those that were gone.
+    /// A file that the library knows, and whether it is as it was; `back` takes those that were gone.
     fn look(
         &mut self,
-        path: PathBuf,
+        path: &Path,
         known: &KnownFile,
         (model, refresh): (&str, Refresh),
         back: &mut Vec<PathBuf>,
-    ) {
+    ) -> bool {
         // A file that cannot be read need not change to become readable: its permissions may, or its disk.
         let unreadable = known.error_kind.as_deref() == Some(ErrorKind::Io.name());
         let stale = known.model.as_deref().is_some_and(|judge| judge != model);
-        let changed = FileState::of(&path).map_or(true, |state| state != known.state);
+        let changed = FileState::of(path).map_or(true, |state| state != known.state);
         if changed || unreadable || (stale && refresh == Refresh::Stale) {
-            self.work.push(path);
-            return;
+            self.work.push(path.to_owned());
+            return false;
         }
         self.unchanged += 1;
         self.failed += usize::from(known.error_kind.is_some());
         self.stale += usize::from(stale);
         if known.missing {
-            back.push(path);
+            back.push(path.to_owned());
         }
+        true
     }
 }

@@ -21,7 +21,7 @@ async function failure(response) {
 }
 
 export async function ask(path, options = {}) {
-  const headers = token ? { authorization: `Bearer ${token}` } : {};
+  const headers = { ...options.headers, ...(token && { authorization: `Bearer ${token}` }) };
   const response = await fetch(`/api/v1/${path}`, { ...options, headers }).catch((error) => {
     throw error.name === "AbortError" ? error : new Error("the server does not answer; is `genrescope serve` still running?");
   });

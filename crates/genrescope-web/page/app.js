@@ -21,6 +21,7 @@ const [health, about] = await Promise.all([answer("health"), answer("models")]).
 const choice = byId("model");
 choice.replaceChildren(...about.models.map((model) => new Option(model.name, model.name)));
 choice.parentElement.hidden = about.models.length < 2;
+byId("library").hidden = !health.library;
 const coloursOf = Object.fromEntries(about.models.map((model) => [model.name, new Colours(model, about.unknown_colour)]));
 
 const player = new Player(coloursOf[choice.value]);

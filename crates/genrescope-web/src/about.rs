@@ -29,12 +29,13 @@ pub fn description() -> Value {
     api
 }
 
-pub(crate) async fn health() -> Response {
+pub(crate) async fn health(State(app): State<Arc<App>>) -> Response {
     let body = json!({
         "status": "ok",
         "version": env!("CARGO_PKG_VERSION"),
         "upload_bytes": MAX_UPLOAD_BYTES,
         "extensions": EXTENSIONS,
+        "library": app.library.is_there(),
     });
     json_response(StatusCode::OK, body.to_string())
 }
@@ -73,6 +74,6 @@ fn model(judge: &Judge) -> Value {
     })
 }
 
-fn hex([red, green, blue]: Rgb) -> String {
+pub(crate) fn hex([red, green, blue]: Rgb) -> String {
     format!("#{red:02x}{green:02x}{blue:02x}")
 }

@@ -6,18 +6,22 @@
 //!
 //! ```text
 //! connections ─▶ access ─▶ upload ─▶ recordings ─▶ hearing (genrescope::predict) ─▶ documents (genrescope::report)
-//!                      └─▶ live   ─────────────────▶ hearing
+//!                      ├─▶ live   ─────────────────▶ hearing
+//!                      └─▶ library · playing ──────▶ collection (genrescope_library)
 //! ```
 #![forbid(unsafe_code)]
 
 mod about;
 mod access;
+mod collection;
 mod connections;
 mod documents;
 mod hearing;
+mod library;
 mod limits;
 mod live;
 mod page;
+mod playing;
 mod recordings;
 mod refusal;
 mod upload;
@@ -42,6 +46,7 @@ pub use connections::serve;
 pub use limits::MAX_UPLOAD_BYTES;
 pub use page::FILES;
 
+use collection::Collection;
 use limits::{FORM_BYTES, LIVE_CHUNK_BYTES, MAX_UPLOADS, SPARE_JOBS};
 use live::Microphones;
 use refusal::Refusal;
@@ -59,6 +64,8 @@ pub struct Settings {
     pub threads: usize,
     /// Where the private folder for uploads is made.
     pub scratch: PathBuf,
+    /// The music library that is shown; it may begin to exist later.
+    pub library: Option<PathBuf>,
     /// Where failures of the server itself are told.
     pub log: Log,
 }
@@ -76,6 +83,7 @@ struct App {
     uploads: Arc<Semaphore>,
     turns: Arc<Semaphore>,
     microphones: Microphones,
+    library: Collection,
     log: Log,
 }
 
@@ -110,6 +118,7 @@ pub fn app(settings: Settings) -> io::Result<Router> {
         uploads: Arc::new(Semaphore::new(MAX_UPLOADS)),
         turns: Arc::new(Semaphore::new(settings.threads + SPARE_JOBS)),
         microphones: Microphones::default(),
+        library: Collection::new(settings.library),
         log: settings.log,
     };
     let uploads = DefaultBodyLimit::max(MAX_UPLOAD_BYTES + FORM_BYTES);
@@ -121,6 +130,11 @@ pub fn app(settings: Settings) -> io::Result<Router> {
             "/api/v1/live/{id}",
             post(live::listen).delete(live::close).layer(DefaultBodyLimit::max(LIVE_CHUNK_BYTES)),
         )
+        .route("/api/v1/library", get(library::overview))
+        .route("/api/v1/library/files", get(library::files))
+        .route("/api/v1/library/files/{id}", get(library::file))
+        .route("/api/v1/library/files/{id}/audio", get(playing::audio))
+        .route("/api/v1/library/map", get(library::map))
         .route("/api/v1/health", get(about::health))
         .route("/api/v1/models", get(about::models))
         .route("/api/v1/models/{name}", get(about::card))

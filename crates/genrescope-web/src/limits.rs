@@ -24,6 +24,10 @@ pub(crate) const MAX_LIVE: usize = 8;
 pub(crate) const LIVE_PAUSE: Duration = Duration::from_secs(30);
 /// Most that a microphone sends at once, bytes: five seconds at 48 kHz.
 pub(crate) const LIVE_CHUNK_BYTES: usize = 1 << 20;
+/// Files of the library that are listed at once.
+pub(crate) const MAX_LISTED: usize = 500;
+/// A library that is written to is not read again before.
+pub(crate) const LIBRARY_PAUSE: Duration = Duration::from_secs(3);
 /// Connections at once; beyond, the one that has been idle longest makes room.
 pub(crate) const MAX_CONNECTIONS: usize = 256;
 /// A connection must have sent the head of a request after so long.

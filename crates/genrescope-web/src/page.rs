@@ -5,13 +5,17 @@ use axum::http::header;
 use axum::routing::get;
 
 /// Path, content type and content.
-pub const FILES: [(&str, &str, &str); 12] = [
+pub const FILES: [(&str, &str, &str); 16] = [
     ("/", "text/html; charset=utf-8", include_str!("../page/index.html")),
     ("/style.css", CSS, include_str!("../page/style.css")),
     ("/app.js", JS, include_str!("../page/app.js")),
     ("/api.js", JS, include_str!("../page/api.js")),
     ("/card.js", JS, include_str!("../page/card.js")),
     ("/draw.js", JS, include_str!("../page/draw.js")),
+    ("/library", "text/html; charset=utf-8", include_str!("../page/library.html")),
+    ("/library.css", CSS, include_str!("../page/library.css")),
+    ("/library.js", JS, include_str!("../page/library.js")),
+    ("/map.js", JS, include_str!("../page/map.js")),
     ("/list.js", JS, include_str!("../page/list.js")),
     ("/live.js", JS, include_str!("../page/live.js")),
     ("/player.js", JS, include_str!("../page/player.js")),

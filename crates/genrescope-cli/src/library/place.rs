@@ -16,6 +16,11 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    /// Whether it was named, and not left to the platform.
+    pub(crate) fn is_given(&self) -> bool {
+        self.db.is_some()
+    }
+
     pub(crate) fn path(&self) -> Result<PathBuf> {
         let by_platform = || data_folder(std::env::consts::OS, |name| std::env::var_os(name));
         let path = self.db.clone().or_else(|| by_platform().map(|folder| folder.join(FILE)));

@@ -13,7 +13,8 @@ pub(crate) struct Comments {
 
 impl Comments {
     pub(crate) fn none() -> Self {
-        Self { vendor: b"genrescope".to_vec(), fields: Vec::new(), tail: Vec::new() }
+        // It names the encoder, and we have encoded nothing.
+        Self { vendor: Vec::new(), fields: Vec::new(), tail: Vec::new() }
     }
 
     /// None for bytes that are no such list.

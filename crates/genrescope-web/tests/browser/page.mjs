@@ -223,6 +223,50 @@ const tests = {
     }
   },
 
+  async "a scanned library is counted, searched, sorted, mapped and heard"({ browser, context }) {
+    mkdirSync(path("music"));
+    for (const name of ["one.ogg", "two.ogg"]) writeFileSync(path(`music/${name}`), readFileSync(demo));
+    writeFileSync(path("music/chords.wav"), wav(12));
+    execFileSync(binary, ["scan", path("music"), "--db", path("music.db"), "-q"]);
+    const { server, url } = await served("--db", path("music.db"));
+    try {
+      const page = await context.newPage();
+      const complaints = [];
+      page.on("pageerror", (error) => complaints.push(String(error)));
+      page.on("console", (line) => line.type() === "error" && complaints.push(line.text()));
+      await page.goto(url);
+      await page.click("#library");
+      await page.waitForSelector("[data-ready] #rows tr");
+      assert.match(await page.textContent("#counts"), /^3 files/);
+      assert.equal(await page.locator("#rows tr").count(), 3);
+      assert.match(await page.textContent("#map-note"), /^3 files/);
+      await page.click('th [data-sort="length"]');
+      await page.waitForFunction(() => document.querySelector("#rows button").textContent === "chords.wav");
+      await page.fill("#query", "TWO");
+      await page.waitForFunction(() => document.querySelectorAll("#rows tr").length === 1);
+      await page.focus("#rows button");
+      await page.keyboard.press("Enter");
+      await page.waitForFunction(() => document.getElementById("audio").currentTime > 0.2);
+      assert.match(await page.textContent("#playing"), /^two\.ogg: /);
+      await page.fill("#query", "");
+      await page.waitForFunction(() => document.querySelectorAll("#rows tr").length === 3);
+      await page.focus("#map");
+      await page.keyboard.press("ArrowRight");
+      await page.waitForFunction(() => document.getElementById("under").textContent.includes("%"));
+      const painted = await page.evaluate(() => new Set(document.getElementById("map").getContext("2d").getImageData(0, 0, 400, 300).data).size);
+      assert.ok(painted > 2, "the map is painted");
+      await page.click("#groups button");
+      assert.equal(await page.getAttribute("#groups button", "aria-pressed"), "true");
+      await page.setViewportSize({ width: 360, height: 740 });
+      assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "nothing is cut off on a telephone");
+      await shot(page, "library");
+      assert.deepEqual(complaints, []);
+      await page.close();
+    } finally {
+      server.kill("SIGINT");
+    }
+  },
+
   async "beyond this machine the address with the token opens the page"({ browser }) {
     const { server, url } = await served("--host", "127.0.0.1");
     try {

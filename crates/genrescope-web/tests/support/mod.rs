@@ -33,12 +33,22 @@ impl Server {
     }
 
     pub fn of(models: Vec<Model>, access: Access) -> Self {
+        Self::made(models, access, None)
+    }
+
+    /// One that shows a music library.
+    pub fn showing(library: &std::path::Path, access: Access) -> Self {
+        Self::made(vec![model("crnn"), of_features()], access, Some(library.to_owned()))
+    }
+
+    fn made(models: Vec<Model>, access: Access, library: Option<std::path::PathBuf>) -> Self {
         let scratch = TempDir::new().unwrap();
         let settings = Settings {
             models,
             access,
             threads: 2,
             scratch: scratch.path().to_owned(),
+            library,
             log: Box::new(|message| panic!("{message}")),
         };
         Self { router: app(settings).unwrap(), scratch }
