@@ -56,6 +56,9 @@ pub(crate) struct Arguments {
     commit: String,
 }
 
+/// The shortest time that is told.
+const LEAST_MS: f64 = 0.001;
+
 #[derive(Serialize)]
 struct Record {
     recording: String,
@@ -69,11 +72,12 @@ struct Record {
     network: NetworkSpeed,
 }
 
-/// Each by itself; `decode` mixes to mono and resamples too, `mel` computes the frames that the model sees,
-/// `total` is file to timeline.
+/// Each by itself; `decode` mixes to mono and resamples too, of which `resample` is what the recording's own rate would
+/// save; `mel` computes the frames that the model sees, `total` is file to timeline.
 #[derive(Serialize)]
 struct Stages {
     decode: Speed,
+    resample: Speed,
     mel: Speed,
     mel_every_frame: Speed,
     /// The 57 features of GTZAN's table: of the whole, and of its first 3 s.
@@ -116,6 +120,8 @@ fn measure(arguments: &Arguments, threads: usize) -> Result<Record> {
     let clock = Clock { runs: arguments.runs, duration_s: waveform.duration_s() };
     let for_features = recording.waveform(SAMPLE_RATE_HZ)?;
     let network = network(&model, &waveform, &clock)?;
+    let decode_ms = clock.ms(|| recording.waveform(waveform.sample_rate_hz))?;
+    let unchanged_ms = clock.ms(|| recording.waveform(recording.own_rate_hz(waveform.sample_rate_hz)?))?;
     let mel = |front_end: &FrontEnd| clock.ms(|| Ok(mel_spectrogram(&waveform, front_end)?));
     Ok(Record {
         recording: recording.name(),
@@ -125,7 +131,8 @@ fn measure(arguments: &Arguments, threads: usize) -> Result<Record> {
         threads,
         start_ms: clock.ms(|| Ok(Model::embedded()?))?,
         stages: Stages {
-            decode: clock.speed(clock.ms(|| recording.waveform(waveform.sample_rate_hz))?),
+            decode: clock.speed(decode_ms),
+            resample: clock.speed((decode_ms - unchanged_ms).max(LEAST_MS)),
             mel: clock.speed(mel(&model.header.front_end)?),
             mel_every_frame: clock
                 .speed(mel(&FrontEnd { frame_step: 1.0, ..model.header.front_end.clone() })?),
@@ -229,6 +236,13 @@ impl Recording {
                 AudioStream::from_reader(Box::new(Cursor::new(bytes.clone())), "synthetic", rate_hz)
             }
         }
+    }
+
+    /// The rate at which it begins; `rate_hz` if it holds nothing.
+    fn own_rate_hz(&self, rate_hz: u32) -> Result<u32> {
+        let mut stream = self.open(rate_hz)?;
+        stream.next_block()?;
+        Ok(stream.recorded_rate_hz().unwrap_or(rate_hz))
     }
 
     fn waveform(&self, rate_hz: u32) -> Result<Waveform> {

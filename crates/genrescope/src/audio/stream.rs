@@ -121,6 +121,11 @@ impl AudioStream {
         self.sample_rate_hz
     }
 
+    /// The rate of the recording where it is read now, Hz; unknown before the first block and behind the last.
+    pub fn recorded_rate_hz(&self) -> Option<u32> {
+        self.resampler.as_ref().map(Resampler::input_rate_hz)
+    }
+
     /// What stands in messages: the path, or the name of the reader.
     pub fn name(&self) -> &str {
         &self.name
