@@ -240,7 +240,7 @@ def source_2(parameters, milliseconds):
         [[f"{n}, {k}", *(number(curve.get(step), ".1f") for step in steps)] for (n, k), curve in keys.items() if curve],
     )
     print("290 clips tell about five points apart: see the intervals in `transposition.csv`.\n")
-    pretrained = {n: [Run(f"pretraining/{k}/{n}") for k in ("fresh", "pretrained")] for n in SHALLOW}
+    pretrained = {n: [runs[n, "C"], Run(f"pretraining/{n}")] for n in SHALLOW}
     section("Source 2, Q4: does pretraining on a simple data set help?")
     table(["network", "fresh", "pretrained"], [[n, *pair] for n, pair in pretrained.items()])
 

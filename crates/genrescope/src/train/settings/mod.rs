@@ -195,9 +195,17 @@ fn override_key(table: &mut toml::Table, one: &str) -> Result<()> {
     Ok(())
 }
 
+/// What toml says in several lines and a drawing, in one line.
 fn bad_toml(error: toml::de::Error) -> Error {
-    let what = error.to_string();
-    Error::new(ErrorKind::BadSettings, what.trim_end().to_owned()).with_source(error)
+    let whole = error.to_string();
+    let said: Vec<&str> = whole.lines().filter(|line| !line.contains('|')).map(str::trim).collect();
+    let what = match said.split_first() {
+        Some((place, what)) if place.starts_with("TOML parse error") => {
+            format!("{place}: {}", what.join(" "))
+        }
+        _ => said.join(" "),
+    };
+    Error::new(ErrorKind::BadSettings, what)
 }
 
 #[cfg(test)]
@@ -208,6 +216,17 @@ mod tests {
 
     fn parse(overrides: &[&str]) -> Result<Settings> {
         Settings::parse(LEAST, &overrides.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_in_one_line() {
+        let said = |text: &str| Settings::parse(text, &[]).unwrap_err().to_string();
+        assert_eq!(
+            said("seed = "),
+            "TOML parse error at line 1, column 8: string values must be quoted, expected literal string"
+        );
+        let said = said("[data]\nname = \"x\"\npath = \"d\"\n[model]\n");
+        assert!(said.contains("missing field `network`") && !said.contains('\n'), "{said}");
     }
 
     #[test]
