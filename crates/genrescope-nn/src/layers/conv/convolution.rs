@@ -3,6 +3,7 @@
 use super::geometry::{Geometry, HOT};
 use super::plane::Plane;
 use super::scratch::sized;
+use super::taps::Taps;
 use super::winograd::Winograd;
 use crate::kernels::{Path, Product, Strides, Write, multiply};
 use crate::layers::channels::Channels;
@@ -18,14 +19,21 @@ pub(super) enum Algorithm {
     Time(Winograd),
     /// Fewer rows and fewer places in each: inference alone, which transforms the weights once.
     Plane(Plane),
+    /// As many as in [`Algorithm::Direct`], those of all taps side by side: inference alone.
+    Taps(Taps),
 }
 
 impl Algorithm {
     /// The one that pays for training, or for inference.
     pub(super) fn of(geometry: &Geometry, inference: bool) -> Self {
-        let Some(winograd) = geometry.winograd() else { return Self::Direct };
-        let plane = Plane::for_geometry(geometry, winograd).filter(|_| inference);
-        plane.map_or(Self::Time(winograd), Self::Plane)
+        let (taps, winograd) = (Taps::for_geometry(geometry), geometry.winograd());
+        let plane = winograd.and_then(|winograd| Plane::for_geometry(geometry, winograd));
+        match (taps, plane, winograd) {
+            (Some(taps), _, _) if inference => Self::Taps(taps),
+            (_, Some(plane), _) if inference => Self::Plane(plane),
+            (_, _, Some(winograd)) => Self::Time(winograd),
+            _ => Self::Direct,
+        }
     }
 
     /// Arrays of transformed weights; none where the weights are read themselves.
@@ -34,6 +42,7 @@ impl Algorithm {
             Self::Direct => None,
             Self::Time(winograd) => Some(winograd.products()),
             Self::Plane(plane) => Some(plane.products()),
+            Self::Taps(_) => Some(1),
         }
     }
 
@@ -43,7 +52,13 @@ impl Algorithm {
             Self::Direct => None,
             Self::Time(winograd) => Some(winograd.kernel(weights)),
             Self::Plane(plane) => Some(plane.kernel(weights)),
+            Self::Taps(taps) => Some(taps.kernel(weights)),
         }
+    }
+
+    /// Whether it reads samples without a border.
+    fn needs_no_border(self) -> bool {
+        matches!(self, Self::Plane(_) | Self::Taps(_))
     }
 }
 
@@ -58,7 +73,7 @@ pub(super) struct Convolution<'a> {
 
 /// What a convolution reads of one sample.
 pub(super) enum Image<'a> {
-    /// All rows, with their border but for [`Algorithm::Plane`].
+    /// All rows, with their border unless it is not needed.
     Whole(&'a [f32]),
     /// The input of the batch norm before the convolution, and a buffer for rows behind it.
     Before(&'a [f32], &'a mut Vec<f32>),
@@ -90,15 +105,16 @@ impl<'a> Convolution<'a> {
     pub(super) fn image<'b>(&self, sample: &'b [f32], buffer: &'b mut Vec<f32>) -> Image<'b> {
         match self.before {
             Some(_) => Image::Before(sample, buffer),
-            None if matches!(self.algorithm, Algorithm::Plane(_)) => Image::Whole(sample),
+            None if self.algorithm.needs_no_border() => Image::Whole(sample),
             None => Image::Whole(self.geometry.pad(sample, buffer)),
         }
     }
 
-    /// What rows `rows` of the output read of the image, from its first row on; all of it for [`Algorithm::Plane`].
+    /// What rows `rows` of the output read of the image, from its first row on; all of it where no border is
+    /// needed.
     pub(super) fn read<'b>(&self, path: Path, image: &'b mut Image, rows: &Range<usize>) -> &'b [f32] {
         let row = self.geometry.padded_row();
-        if let (Algorithm::Plane(_), Image::Whole(sample)) = (self.algorithm, &image) {
+        if let (true, Image::Whole(sample)) = (self.algorithm.needs_no_border(), &image) {
             return sample;
         }
         match (image, &self.before) {
@@ -127,6 +143,9 @@ impl<'a> Convolution<'a> {
             }
             Algorithm::Plane(plane) => {
                 return plane.rows(path, &self.geometry, (padded, rows), &self.weights, scratch, output);
+            }
+            Algorithm::Taps(taps) => {
+                return taps.rows(path, &self.geometry, (padded, rows), &self.weights, scratch, output);
             }
             Algorithm::Time(winograd) => winograd,
         };

@@ -7,6 +7,7 @@ mod geometry;
 mod gradient;
 mod plane;
 mod scratch;
+mod taps;
 mod winograd;
 
 use super::{Backward, Memo, Op, ParameterSpec, Pass, Start, Value, single};
