@@ -179,6 +179,9 @@ fn a_damaged_library_is_named_left_alone_and_set_aside_only_when_asked() {
         "{stderr}"
     );
     assert_eq!(fs::read(stage.path("library.db.damaged-1")).unwrap(), damaged);
+    fs::copy(stage.path("library.db"), stage.path("backup.db")).unwrap();
+    let (stdout, _, _) = library(&stage, &["--db", "backup.db"]);
+    assert!(stdout.starts_with("1 files"), "the file alone is the library: {stdout}");
 }
 
 #[cfg(unix)]
