@@ -179,6 +179,10 @@ fn a_damaged_library_is_named_left_alone_and_set_aside_only_when_asked() {
         "{stderr}"
     );
     assert_eq!(fs::read(stage.path("library.db.damaged-1")).unwrap(), damaged);
+    fs::copy(stage.path("library.db"), stage.path("backup.db")).unwrap();
+    let look = ["library", "--db", "backup.db", "--model", "model.safetensors"];
+    let (stdout, _, _) = ran(&mut stage.genrescope(&look));
+    assert!(stdout.starts_with("1 files"), "the file alone is the library: {stdout}");
 }
 
 #[cfg(unix)]

@@ -74,8 +74,8 @@ impl Library {
     /// Opens a library, or begins one where there is no file.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`] for a damaged file and for one that is no library, [`ErrorKind::UnsupportedFormat`] for one
-    /// of a newer program, [`ErrorKind::Io`].
+    /// [`ErrorKind::Corrupt`] for a damaged file and for one that is no database, [`ErrorKind::UnsupportedFormat`] for one
+    /// of a newer or another program, [`ErrorKind::Io`].
     pub fn open(path: &Path) -> Result<Self> {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             fs::create_dir_all(folder).map_err(|e| Error::io(folder.display(), e))?;
@@ -106,12 +106,21 @@ impl Library {
         &self.path
     }
 
+    /// Takes what was written from the log into the file, so that the file alone is the library, e.g. in a backup. Closing
+    /// does the same, where a program gets to it.
+    pub fn write_back(&self) {
+        let written = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        drop(written); // where another program reads, the log stays: nothing is lost
+    }
+
     /// What the database said, with the library's path and a remedy.
     pub(crate) fn failure(&self, error: &rusqlite::Error) -> Error {
         failure(&self.path, error)
     }
 
     fn prepare(&mut self) -> Result<()> {
+        self.connection.busy_timeout(BUSY).map_err(|e| self.failure(&e))?;
+        usable_version(&self.connection, &self.path)?; // before a setting changes the file
         let prepared = self.settings().and_then(|()| self.check());
         prepared.map_err(|e| self.failure(&e))?;
         self.bring_up_to_date()
@@ -119,7 +128,6 @@ impl Library {
 
     /// NORMAL: a program that is killed loses nothing that it was told is kept; a power cut may lose the last moments.
     fn settings(&self) -> rusqlite::Result<()> {
-        self.connection.busy_timeout(BUSY)?;
         self.connection.pragma_update(None, "journal_mode", "wal")?;
         self.connection.pragma_update(None, "synchronous", "normal")?;
         self.connection.pragma_update(None, "foreign_keys", true)
@@ -169,7 +177,7 @@ fn usable_version(connection: &Connection, path: &Path) -> Result<usize> {
     let at = path.display();
     if application != i64::from(APPLICATION) && (application, version, tables) != (0, 0, 0) {
         let message = format!("{at}: this is another program's database; name another file with `--db`");
-        return Err(Error::new(ErrorKind::Corrupt, message));
+        return Err(Error::new(ErrorKind::UnsupportedFormat, message));
     }
     usize::try_from(version).ok().filter(|version| *version <= STEPS.len()).ok_or_else(|| {
         let message = format!(
@@ -277,13 +285,21 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("other.db");
         Connection::open(&path).unwrap().execute_batch("CREATE TABLE photo (name TEXT)").unwrap();
+        let bytes = fs::read(&path).unwrap();
         let error = Library::open(&path).err().unwrap();
         assert!(error.to_string().contains("another program"), "{error}");
-        let tables = Connection::open(&path).unwrap().query_row(
-            "SELECT group_concat(name) FROM sqlite_schema",
-            [],
-            |row| row.get::<_, String>(0),
-        );
-        assert_eq!(tables.unwrap(), "photo");
+        assert_eq!(error.kind(), ErrorKind::UnsupportedFormat, "what is corrupt is set aside on request");
+        assert!(fs::read(&path).unwrap() == bytes);
+    }
+
+    #[test]
+    fn what_is_written_back_is_in_the_file_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, copy) = (folder.path().join("library.db"), folder.path().join("copy.db"));
+        let library = Library::open(&path).unwrap();
+        library.run("INSERT INTO file (path, bytes, mtime_ns) VALUES (x'61', 1, 2)", []).unwrap();
+        library.write_back();
+        fs::copy(&path, &copy).unwrap();
+        assert_eq!(Library::open(&copy).unwrap().known_files().unwrap().len(), 1);
     }
 }

@@ -86,17 +86,17 @@ impl Library {
     /// Those of reading and writing the file; [`ErrorKind::Corrupt`] where what was drafted is not what was wanted.
     pub fn change_genres(&self, path: &Path, genres: &[String], changes: &Changes) -> Result<()> {
         let place = place(path)?;
+        let state = FileState::of(&place)?;
         let edit = tags::edit(&place, genres)?;
         let draft = draft_of(&place);
-        let old_mtime_ns = FileState::of(&place)?.mtime_ns;
         self.sync_fully()?;
         self.run(
             "INSERT INTO journal (run, path, draft, state, old_mtime_ns, genres) VALUES (?1, ?2, ?3, 'draft', ?4, ?5)",
-            params![changes.run, to_bytes(path), to_bytes(&draft), old_mtime_ns, serde_json::Value::from(genres).to_string()],
+            params![changes.run, to_bytes(path), to_bytes(&draft), state.mtime_ns, serde_json::Value::from(genres).to_string()],
         )?;
         let id = self.connection.last_insert_rowid();
         (changes.told)(Step::Begun);
-        let changed = self.write_and_verify(id, (&place, &draft), (&edit, genres), changes);
+        let changed = self.write_and_verify(id, (&place, &draft, state), (&edit, genres), changes);
         if changed.is_err() {
             drop(fs::remove_file(&draft));
             self.run("DELETE FROM journal WHERE id = ?1 AND state <> 'written'", [id])?;
@@ -111,7 +111,7 @@ impl Library {
     fn write_and_verify(
         &self,
         id: i64,
-        (place, draft): (&Path, &Path),
+        (place, draft, state): (&Path, &Path, FileState),
         (edit, genres): (&Edit, &[String]),
         changes: &Changes,
     ) -> Result<()> {
@@ -132,6 +132,7 @@ impl Library {
             params![id, hashes.0.as_bytes(), hashes.1.as_bytes(), reverse],
         )?;
         (changes.told)(Step::Ready);
+        unchanged(place, state)?;
         replace(draft, place).map_err(at)?;
         (changes.told)(Step::Renamed);
         Ok(())
@@ -165,14 +166,20 @@ impl Library {
         read().map_err(|e| self.failure(&e))
     }
 
-    /// Gives a file its original bytes and time back.
+    /// Gives a file its original bytes and time back; one that has these bytes is only forgotten.
     ///
     /// # Errors
     /// [`ErrorKind::BadManifest`] where the file is not as the change left it; those of writing.
     pub fn take_back(&self, change: &Change, told: &dyn Fn(Step)) -> Result<()> {
         let place = place(&change.path)?;
         let at = |e| Error::io(place.display(), e);
-        if hash_of(&place)? != change.new_hash {
+        let state = FileState::of(&place)?;
+        let hash = hash_of(&place)?;
+        if hash == change.old_hash {
+            self.run("DELETE FROM journal WHERE id = ?1", [change.id])?;
+            return self.follow(&change.path, &place);
+        }
+        if hash != change.new_hash {
             let what = "it was changed since by another program, so its tags stay as they are; undo would lose that change";
             return Err(Error::new(ErrorKind::BadManifest, format!("{}: {what}", place.display())));
         }
@@ -196,6 +203,7 @@ impl Library {
             }
             set_mtime(&draft, time_of(change.old_mtime_ns)).map_err(at)?;
             told(Step::Ready);
+            unchanged(&place, state)?;
             replace(&draft, &place).map_err(at)
         });
         if taken_back.is_err() {
@@ -228,10 +236,11 @@ impl Library {
         };
         for (id, path, draft, state, old_hash, new_hash) in read().map_err(|e| self.failure(&e))? {
             let path = to_path(&path);
-            let hash = place(&path).and_then(|place| hash_of(&place)).ok();
+            let hash = hash_of(&path).ok();
             drop(fs::remove_file(to_path(&draft)));
+            // Of a file that cannot be read just now, e.g. on a disk that is not there, the way back is kept.
             let written = match state.as_str() {
-                "ready" => hash.is_some() && hash == new_hash,
+                "ready" => hash.is_none() || hash == new_hash,
                 "undoing" => hash.is_none() || hash != old_hash,
                 _ => false,
             };
@@ -241,8 +250,8 @@ impl Library {
                 "DELETE FROM journal WHERE id = ?1"
             };
             self.run(settled, [id])?;
-            if let Ok(place) = place(&path) {
-                self.follow(&path, &place)?;
+            if hash.is_some() {
+                self.follow(&path, &path)?;
             }
         }
         Ok(())
@@ -264,7 +273,8 @@ impl Library {
     }
 }
 
-/// The file itself where the path is a link; one that may not be written is refused.
+/// The file itself where the path is a link; one that may not be written is refused: renaming over it would ask only
+/// whether its folder may be.
 fn place(path: &Path) -> Result<PathBuf> {
     let place = path.canonicalize().map_err(|e| Error::io(path.display(), e))?;
     let metadata = fs::metadata(&place).map_err(|e| Error::io(path.display(), e))?;
@@ -272,14 +282,22 @@ fn place(path: &Path) -> Result<PathBuf> {
         let message = format!("{}: it is read-only; allow writing to have it tagged", path.display());
         return Err(Error::new(ErrorKind::Io, message));
     }
+    File::options().write(true).open(&place).map_err(|e| Error::io(path.display(), e))?;
     Ok(place)
 }
 
+/// Whether a file is still the one that a draft was made of.
+fn unchanged(place: &Path, state: FileState) -> Result<()> {
+    if FileState::of(place)? == state {
+        return Ok(());
+    }
+    let what = "another program changed it meanwhile, so it stays as that left it; scan and try again";
+    Err(Error::new(ErrorKind::BadManifest, format!("{}: {what}", place.display())))
+}
+
+/// Beside the file, under a name of its own: that of the file may be as long as names can be.
 fn draft_of(place: &Path) -> PathBuf {
-    let mut name = std::ffi::OsString::from(".");
-    name.push(place.file_name().unwrap_or_default());
-    name.push(format!(".{}.genrescope-part", std::process::id()));
-    place.with_file_name(name)
+    place.with_file_name(format!(".{}.genrescope-part", std::process::id()))
 }
 
 fn write_draft(
@@ -287,7 +305,8 @@ fn write_draft(
     draft: &Path,
     edit: &Edit,
 ) -> std::io::Result<(blake3::Hash, blake3::Hash)> {
-    let mut file = File::create(draft)?;
+    drop(fs::remove_file(draft)); // of a program with this number that was killed
+    let mut file = File::create_new(draft)?;
     let hashes = edit.apply(source, &mut file)?;
     let metadata = source.metadata()?;
     file.set_permissions(metadata.permissions())?;

@@ -120,7 +120,7 @@ fn others(path: &Path) -> Vec<String> {
     others
 }
 
-/// The genres that lofty reads, of all tags: those that ID3v1 and RIFF INFO say beside an ID3v2 tag are left as they are.
+/// The genres that lofty reads, of all tags: one that ID3v1 says beside an ID3v2 tag is left as it is.
 fn genres_by_lofty(path: &Path) -> Vec<String> {
     let of = |tag: &Tag| tag.get_strings(ItemKey::Genre).map(str::to_owned).collect::<Vec<_>>();
     read(path).tags().iter().flat_map(of).collect()
@@ -223,4 +223,63 @@ fn an_ape_tag_alone_takes_the_genre() {
     assert_eq!((genres(&path).unwrap(), others(&path)), (vec!["Jazz".into(), "Blues".into()], before));
     library.take_back(&library.last_changes().unwrap()[0], &|_| ()).unwrap();
     assert!(fs::read(&path).unwrap() == original);
+}
+
+/// The chunks of a RIFF file, which it has to the last byte.
+fn chunks(wav: &[u8]) -> Vec<(&[u8], &[u8])> {
+    let number = |at: usize| u32::from_le_bytes(wav[at..at + 4].try_into().unwrap()) as usize;
+    assert_eq!(number(4) + 8, wav.len(), "the length in its header");
+    let (mut at, mut found) = (12, Vec::new());
+    while at < wav.len() {
+        let end = at + 8 + number(at + 4);
+        found.push((&wav[at..at + 4], &wav[at + 8..end]));
+        at = end.next_multiple_of(2);
+    }
+    found
+}
+
+/// FFmpeg before 7 and Windows read the list alone, mutagen the ID3v2 tag alone.
+#[test]
+fn a_wav_has_its_genre_in_the_id3v2_tag_and_in_the_info_list() {
+    let sample = fs::read(audio("mono_22050_ima.wav")).unwrap();
+    let sound: Vec<u8> = {
+        let kept = chunks(&sample).into_iter().filter(|(name, _)| *name != b"LIST" && *name != b"id3 ");
+        kept.flat_map(|(name, body)| {
+            let pad = vec![0; body.len() % 2];
+            [name, &(body.len() as u32).to_le_bytes(), body, &pad].concat()
+        })
+        .collect()
+    };
+    let list = |items: &[u8]| [b"LIST", &(4 + items.len() as u32).to_le_bytes()[..], b"INFO", items].concat();
+    let wav = |body: &[u8]| [b"RIFF", &(4 + body.len() as u32).to_le_bytes()[..], b"WAVE", body].concat();
+    let title = list(b"INAM\x06\0\0\0title\0IGNR\x06\0\0\0Polka\0");
+    let unpadded = list(b"INAM\x05\0\0\0title");
+    let cases = [
+        sound.clone(),
+        [&title[..], &sound].concat(),
+        [&sound[..], &title].concat(),
+        [&sound[..], &unpadded].concat(),
+        [&sound[..], b"note\x01\0\0\0x"].concat(),
+    ];
+    for (case, body) in cases.iter().enumerate() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("song.wav");
+        let original = wav(body);
+        fs::write(&path, &original).unwrap();
+        let before = others(&path);
+        let library = Library::open(&folder.path().join("library.db")).unwrap();
+        let changes = Changes { run: 1, mtime: Mtime::New, told: &|_| () };
+        library.change_genres(&path, &["Jazz".into(), "Blues".into()], &changes).unwrap();
+        let changed = fs::read(&path).unwrap();
+        assert_eq!(chunks(&changed).iter().filter(|(name, _)| *name == b"LIST").count(), 1, "case {case}");
+        let of = |kind: TagType| {
+            let file = read(&path);
+            file.tag(kind).unwrap().get_strings(ItemKey::Genre).map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(of(TagType::RiffInfo), ["Jazz; Blues"], "case {case}");
+        assert_eq!(of(TagType::Id3v2), ["Jazz", "Blues"], "case {case}");
+        assert_eq!((genres(&path).unwrap(), others(&path)), (vec!["Jazz".into(), "Blues".into()], before));
+        library.take_back(&library.last_changes().unwrap()[0], &|_| ()).unwrap();
+        assert!(fs::read(&path).unwrap() == original, "case {case}");
+    }
 }

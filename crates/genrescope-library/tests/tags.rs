@@ -179,6 +179,58 @@ fn undo_refuses_a_file_that_was_changed_since_and_read_only_files_stay() {
     assert!(fs::read(&path).unwrap() == foreign);
 }
 
+#[test]
+fn what_another_program_writes_meanwhile_stays() {
+    let stage = Stage::new();
+    let original = fs::read(audio("mono_22050.flac")).unwrap();
+    let path = stage.file("song.flac", &original);
+    let foreign = [&original[..], b"more"].concat();
+    let write = |step| {
+        if step == Step::Ready {
+            fs::write(&path, &foreign).unwrap();
+        }
+    };
+    let changes = Changes { run: 1, mtime: Mtime::New, told: &write };
+    let error = stage.library.change_genres(&path, &["Jazz".into()], &changes).unwrap_err();
+    assert!(error.to_string().contains("meanwhile"), "{error}");
+    assert!(fs::read(&path).unwrap() == foreign && stage.library.last_changes().unwrap().is_empty());
+    fs::write(&path, &original).unwrap();
+    stage.set(&path, &["Jazz"]);
+    let change = &stage.library.last_changes().unwrap()[0];
+    let error = stage.library.take_back(change, &write).unwrap_err();
+    assert!(error.to_string().contains("meanwhile"), "{error}");
+    assert!(fs::read(&path).unwrap() == foreign);
+    fs::write(&path, &original).unwrap();
+    stage.undo();
+    assert!(stage.library.last_changes().unwrap().is_empty(), "a file with its original bytes is settled");
+}
+
+/// The longest name that common file systems allow.
+#[test]
+fn a_file_with_a_long_name_is_tagged() {
+    let stage = Stage::new();
+    let path = stage.file(&("x".repeat(250) + ".flac"), &fs::read(audio("mono_22050.flac")).unwrap());
+    stage.set(&path, &["Jazz"]);
+    assert_eq!(genres(&path).unwrap(), ["Jazz"]);
+}
+
+/// Killed behind the rename, then the disk is taken away, or the file made read-only.
+#[test]
+fn the_way_back_of_a_file_that_is_away_is_kept() {
+    let original = fs::read(audio("mono_22050.ogg")).unwrap();
+    let renamed = STEPS.iter().position(|step| *step == Step::Renamed).unwrap();
+    let stage = Stage::new();
+    let path = stage.file("song.ogg", &original);
+    dies(stage.folder.path(), renamed, "tag");
+    let away = stage.folder.path().join("away");
+    fs::rename(&path, &away).unwrap();
+    stage.library.settle().unwrap();
+    fs::rename(&away, &path).unwrap();
+    assert_eq!(genres(&path).unwrap(), ["Jazz"]);
+    stage.undo();
+    assert!(fs::read(&path).unwrap() == original);
+}
+
 const STEPS: [Step; 6] = [Step::Begun, Step::Drafted, Step::Verified, Step::Ready, Step::Renamed, Step::Done];
 
 /// Runs as a process of its own, by `killed_at_every_step`: changes or takes back, and dies at a step.

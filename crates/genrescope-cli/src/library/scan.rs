@@ -145,6 +145,7 @@ impl Scan<'_> {
         let talk = self.talk.counting_to(work.len());
         let (tally, interrupted) = self.hear_all(work, &talk)?;
         talk.end();
+        self.with_library(|library| library.write_back()); // threads may hold the library when the program ends
         self.report(&survey, &tally, started.elapsed())?;
         Ok(match (interrupted, tally.failed + survey.errors.len()) {
             (true, _) => Ending::Interrupted,

@@ -10,6 +10,7 @@ pub(crate) mod edit;
 mod flac;
 mod genre_names;
 mod id3v2;
+mod info;
 mod mp4;
 mod ogg;
 mod riff;
@@ -117,7 +118,7 @@ impl Tags {
             Self::Flac(tag) => tag.comments().genres(),
             Self::Ogg(tag) => tag.comments().genres(),
             Self::Chunks(tag) => match of_id3(tag.id3()) {
-                genres if genres.is_empty() => tag.info_genres().to_vec(),
+                genres if genres.is_empty() => tag.info_genres(),
                 genres => genres,
             },
             Self::Mp4(tag) => tag.genres(),
@@ -132,7 +133,7 @@ impl Tags {
             }
             Self::Flac(tag) => tag.comments().others().for_each(each),
             Self::Ogg(tag) => tag.comments().others().for_each(each),
-            Self::Chunks(tag) => tag.id3().into_iter().flat_map(id3v2::Tag::others).for_each(each),
+            Self::Chunks(tag) => tag.others().for_each(each),
             Self::Mp4(tag) => tag.others().for_each(each),
         }
     }
