@@ -31,7 +31,7 @@ impl Experiment {
     /// # Errors
     /// As [`Experiment::read_all`].
     pub fn parse_all(text: &str, overrides: &[String]) -> Result<Vec<Self>> {
-        let mut table: toml::Table = toml::from_str(text).map_err(bad_toml)?;
+        let mut table: toml::Table = toml::from_str(text).map_err(|e| bad_toml(&e))?;
         let (of_all, of_each): (Vec<&String>, Vec<&String>) =
             overrides.iter().partition(|one| one.trim_start().starts_with("networks"));
         of_all.into_iter().try_for_each(|one| override_key(&mut table, one))?;
@@ -53,7 +53,7 @@ impl Experiment {
                 merge(&mut table, of_network);
                 merge(&mut table, of_variant);
                 of_each.iter().try_for_each(|one| override_key(&mut table, one))?;
-                let settings: Settings = table.try_into().map_err(bad_toml)?;
+                let settings: Settings = table.try_into().map_err(|e| bad_toml(&e))?;
                 settings.check().map_err(|e| e.at(&name))?;
                 all.push(Self { name, settings });
             }

@@ -67,11 +67,11 @@ impl Settings {
     pub fn parse(text: &str, overrides: &[String]) -> Result<Self> {
         // Without overrides the text is parsed directly, so that errors show the line.
         let settings: Self = if overrides.is_empty() {
-            toml::from_str(text).map_err(bad_toml)?
+            toml::from_str(text).map_err(|e| bad_toml(&e))?
         } else {
-            let mut table: toml::Table = toml::from_str(text).map_err(bad_toml)?;
+            let mut table: toml::Table = toml::from_str(text).map_err(|e| bad_toml(&e))?;
             overrides.iter().try_for_each(|one| override_key(&mut table, one))?;
-            table.try_into().map_err(bad_toml)?
+            table.try_into().map_err(|e| bad_toml(&e))?
         };
         settings.check()?;
         Ok(settings)
@@ -196,7 +196,7 @@ fn override_key(table: &mut toml::Table, one: &str) -> Result<()> {
 }
 
 /// What toml says in several lines and a drawing, in one line.
-fn bad_toml(error: toml::de::Error) -> Error {
+fn bad_toml(error: &toml::de::Error) -> Error {
     let whole = error.to_string();
     let said: Vec<&str> = whole.lines().filter(|line| !line.contains('|')).map(str::trim).collect();
     let what = match said.split_first() {
