@@ -96,6 +96,22 @@ pub struct Proposal {
     pub after: Vec<String>,
 }
 
+impl Proposal {
+    /// Whether the file's genres are still those that were looked at.
+    ///
+    /// # Errors
+    /// [`ErrorKind::BadManifest`] where they are not, and those of [`genres`].
+    pub fn check(&self) -> Result<()> {
+        let now = genres(&self.path)?;
+        if now == self.before {
+            return Ok(());
+        }
+        let now = if now.is_empty() { "none".into() } else { now.join("; ") };
+        let what = format!("{}: its genre is {now} by now, and stays so; tag again", self.path.display());
+        Err(Error::new(ErrorKind::BadManifest, what))
+    }
+}
+
 /// All that was looked at.
 #[derive(Debug, Default)]
 pub struct Proposed {

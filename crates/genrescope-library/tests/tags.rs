@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use genrescope_library::{Changes, FileState, Library, Mtime, Step, genres, recording_hash};
+use genrescope_library::{Changes, FileState, Library, Mtime, Proposal, Step, genres, recording_hash};
 
 const FILES: [&str; 12] = [
     "mono_22050.aiff",
@@ -56,6 +56,17 @@ impl Stage {
             self.library.take_back(&change, &|_| ()).unwrap();
         }
     }
+}
+
+#[test]
+fn a_plan_does_not_hold_once_another_program_set_a_genre() {
+    let stage = Stage::new();
+    let path = stage.file("song.mp3", &fs::read(audio("stereo_44100.mp3")).unwrap());
+    let plan = Proposal { path: path.clone(), before: vec![], after: vec!["Jazz".into()] };
+    plan.check().unwrap();
+    stage.set(&path, &["Swing"]);
+    let said = plan.check().unwrap_err().to_string();
+    assert!(said.contains("song.mp3") && said.contains("Swing"), "{said}");
 }
 
 #[test]

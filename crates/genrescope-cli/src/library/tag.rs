@@ -108,6 +108,7 @@ pub(crate) fn tag(arguments: &TagArguments, talk: &Talk) -> Result<Ending> {
     let mtime = if arguments.keep_mtime { Mtime::Kept } else { Mtime::New };
     let changes = Changes { run: library.begin_run()?, mtime, told: &|_| () };
     let all = work_through(&proposed.proposals, talk, |proposal: &Proposal| {
+        proposal.check()?;
         library.change_genres(&proposal.path, &proposal.after, &changes)
     })?;
     all.end("tagged; `genrescope undo` takes it back", failed)
