@@ -71,6 +71,14 @@ pub(super) struct Convolution<'a> {
     pub(super) before: Option<Channels<'a>>,
 }
 
+/// Rows of the output of one sample without a border.
+pub(super) struct Part<'a> {
+    pub(super) path: Path,
+    pub(super) geometry: &'a Geometry,
+    pub(super) sample: &'a [f32],
+    pub(super) rows: &'a Range<usize>,
+}
+
 /// What a convolution reads of one sample.
 pub(super) enum Image<'a> {
     /// All rows, with their border unless it is not needed.
@@ -137,16 +145,13 @@ impl<'a> Convolution<'a> {
         output: &mut [f32],
     ) {
         let (row, width) = (self.geometry.padded_row(), self.geometry.row());
+        let part = Part { path, geometry: &self.geometry, sample: padded, rows };
         let winograd = match self.algorithm {
             Algorithm::Direct => {
                 return self.product(path, self.geometry.kernel[0], padded, &self.weights, output);
             }
-            Algorithm::Plane(plane) => {
-                return plane.rows(path, &self.geometry, (padded, rows), &self.weights, scratch, output);
-            }
-            Algorithm::Taps(taps) => {
-                return taps.rows(path, &self.geometry, (padded, rows), &self.weights, scratch, output);
-            }
+            Algorithm::Plane(plane) => return plane.rows(&part, &self.weights, scratch, output),
+            Algorithm::Taps(taps) => return taps.rows(&part, &self.weights, scratch, output),
             Algorithm::Time(winograd) => winograd,
         };
         let groups = winograd.groups(rows.len());
@@ -161,9 +166,7 @@ impl<'a> Convolution<'a> {
         for ((u, products), weights) in pairs.zip(weights) {
             self.product(path, 1, u, weights, products);
         }
-        for (group, output) in output.chunks_mut(winograd.rows() * width).enumerate() {
-            winograd.output(path, &products[group * width..], groups * width, width, output);
-        }
+        winograd.output(path, products, groups * width, width, output);
     }
 
     /// [`Convolution::rows`], as many at once as stay in the cache.

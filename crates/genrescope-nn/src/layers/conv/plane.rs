@@ -1,12 +1,12 @@
 //! Fast convolution over time and bands at once (Lavin and Gray 2016): the algorithm over time, and the same over the bands
 //! of each of its rows. A square of 4 x 4 numbers of output takes 36 products a channel where a kernel of 3 x 3 has 144.
 
+use super::convolution::Part;
 use super::geometry::Geometry;
 use super::scratch::sized;
 use super::winograd::Winograd;
-use crate::kernels::{Path, Product, Strides, Write, multiply};
+use crate::kernels::{Product, Strides, Write, multiply};
 use std::borrow::Cow;
-use std::ops::Range;
 
 /// Squares that are computed at once: each reads all transformed weights.
 const SQUARES: usize = 32;
@@ -40,70 +40,121 @@ impl Plane {
         SQUARES * self.0.rows() * self.0.rows() * geometry.output[2]
     }
 
-    /// Rows of the output of one sample, which has no border; without bias.
-    pub(super) fn rows(
-        self,
-        path: Path,
-        geometry: &Geometry,
-        (sample, rows): (&[f32], &Range<usize>),
-        weights: &[f32],
-        scratch: &mut Vec<f32>,
-        output: &mut [f32],
-    ) {
-        let Geometry { input: [_, _, inputs], output: [_, bands, outputs], padding, .. } = *geometry;
-        let (winograd, count) = (self.0, self.0.products());
-        let (high, across) = (winograd.groups(rows.len()), winograd.groups(bands));
-        let (row, width) = (geometry.input[1] * inputs, geometry.row());
-        let whole = across * winograd.rows();
-        let (wide_row, wide_width) = ((whole + geometry.kernel[1] - 1) * inputs, whole * outputs);
-        let (squares, edge) = (high * across, count * wide_row.max(wide_width));
-        let scratch = sized(scratch, edge + self.products() * squares * (inputs + outputs));
+    /// A part of the output, without bias.
+    pub(super) fn rows(self, part: &Part, weights: &[f32], scratch: &mut Vec<f32>, output: &mut [f32]) {
+        let squares = Squares::of(part, self.0);
+        let (edge, [read, written]) = (squares.edge(), squares.lengths());
+        let scratch = sized(scratch, edge + self.products() * (read + written));
         let (edge, scratch) = scratch.split_at_mut(edge);
-        let (u, products) = scratch.split_at_mut(self.products() * squares * inputs);
+        let (u, products) = scratch.split_at_mut(self.products() * read);
+        squares.input(edge, u);
+        squares.multiply(u, weights, products);
+        squares.output(products, edge, output);
+    }
+}
 
-        let beside = padding[1] * inputs;
-        for edge in edge.chunks_exact_mut(wide_row).take(count) {
+/// The squares of a part, and what is made of them.
+struct Squares<'a> {
+    part: &'a Part<'a>,
+    winograd: Winograd,
+    /// Groups of rows, and of bands.
+    groups: [usize; 2],
+}
+
+impl<'a> Squares<'a> {
+    fn of(part: &'a Part<'a>, winograd: Winograd) -> Self {
+        let groups = [part.rows.len(), part.geometry.output[1]].map(|extent| winograd.groups(extent));
+        Self { part, winograd, groups }
+    }
+
+    /// Numbers that all squares read, and write, for one product.
+    fn lengths(&self) -> [usize; 2] {
+        let Geometry { input, output, .. } = self.part.geometry;
+        [input[2], output[2]].map(|channels| self.groups[0] * self.groups[1] * channels)
+    }
+
+    /// Numbers of a row of input, and of output, as wide as whole groups.
+    fn wide_rows(&self) -> [usize; 2] {
+        let Geometry { input, output, kernel, .. } = self.part.geometry;
+        let bands = self.groups[1] * self.winograd.rows();
+        [(bands + kernel[1] - 1) * input[2], bands * output[2]]
+    }
+
+    /// Numbers of the rows of one group.
+    fn edge(&self) -> usize {
+        let [read, written] = self.wide_rows();
+        self.winograd.products() * read.max(written)
+    }
+
+    /// The sample → `u` `[products, products, groups, groups, channels in]`.
+    fn input(&self, edge: &mut [f32], u: &mut [f32]) {
+        let &Part { path, geometry: &Geometry { input: [_, bands, channels], padding, .. }, rows, .. } =
+            self.part;
+        let (winograd, count, [wide, _]) = (self.winograd, self.winograd.products(), self.wide_rows());
+        let ([length, _], [high, across]) = (self.lengths(), self.groups);
+        let (row, beside) = (bands * channels, padding[1] * channels);
+        for edge in edge.chunks_exact_mut(wide).take(count) {
             edge[..beside].fill(0.0);
             edge[beside + row..].fill(0.0);
         }
         for group in 0..high {
-            let first = rows.start + group * winograd.rows();
-            let above = padding[0].saturating_sub(first);
-            let input = &sample[first.saturating_sub(padding[0]) * row..];
-            let input = match above {
-                0 => Cow::Borrowed(input),
-                _ => {
-                    let read = ((count - above) * row).min(input.len());
-                    [&vec![0.0; above * row], &input[..read]].concat().into()
-                }
-            };
-            winograd.input(path, &input, row, &mut edge[beside..], wide_row);
-            for (edge, u) in edge.chunks_exact(wide_row).zip(u.chunks_exact_mut(count * squares * inputs)) {
-                let u = &mut u[group * across * inputs..];
-                winograd.input_along(path, edge, (across, inputs), u, squares * inputs);
+            let input = self.read(rows.start + group * winograd.rows());
+            winograd.input(path, &input, row, &mut edge[beside..], wide);
+            for (edge, u) in edge.chunks_exact(wide).zip(u.chunks_exact_mut(count * length)) {
+                winograd.input_along(
+                    path,
+                    edge,
+                    (across, channels),
+                    &mut u[group * across * channels..],
+                    length,
+                );
             }
         }
+    }
+
+    /// What the group that begins with a row of output reads, from its first row on; above the sample there are zeros.
+    fn read(&self, first: usize) -> Cow<'a, [f32]> {
+        let &Part { geometry: &Geometry { input: [_, bands, channels], padding, .. }, sample, .. } =
+            self.part;
+        let (row, above) = (bands * channels, padding[0].saturating_sub(first));
+        let input = &sample[first.saturating_sub(padding[0]) * row..];
+        if above == 0 {
+            return Cow::Borrowed(input);
+        }
+        let read = ((self.winograd.products() - above) * row).min(input.len());
+        [&vec![0.0; above * row], &input[..read]].concat().into()
+    }
+
+    fn multiply(&self, u: &[f32], weights: &[f32], products: &mut [f32]) {
+        let ([read, written], Geometry { input, output, .. }) = (self.lengths(), self.part.geometry);
         let product = Product {
-            rows: squares,
-            columns: outputs,
-            depth: inputs,
+            rows: self.groups[0] * self.groups[1],
+            columns: output[2],
+            depth: input[2],
             segments: 1,
-            a: Strides { row: inputs, step: 1, segment: 0 },
-            b_step: outputs,
+            a: Strides { row: input[2], step: 1, segment: 0 },
+            b_step: output[2],
             b_segment: 0,
-            c_row: outputs,
+            c_row: output[2],
         };
-        let pairs = u.chunks_exact(squares * inputs).zip(products.chunks_exact_mut(squares * outputs));
-        for ((u, products), weights) in pairs.zip(weights.chunks_exact(inputs * outputs)) {
-            multiply(path, product, u, weights, products, Write::Replace);
+        let pairs = u.chunks_exact(read).zip(products.chunks_exact_mut(written));
+        for ((u, products), weights) in pairs.zip(weights.chunks_exact(input[2] * output[2])) {
+            multiply(self.part.path, product, u, weights, products, Write::Replace);
         }
+    }
+
+    /// `[products, products, groups, groups, channels out]` → rows of output.
+    fn output(&self, products: &[f32], edge: &mut [f32], output: &mut [f32]) {
+        let (path, winograd, [_, wide]) = (self.part.path, self.winograd, self.wide_rows());
+        let ([_, length], width, channels) =
+            (self.lengths(), self.part.geometry.row(), self.part.geometry.output[2]);
         for (group, output) in output.chunks_mut(winograd.rows() * width).enumerate() {
-            let products = products.chunks_exact(count * squares * outputs);
-            for (edge, products) in edge.chunks_exact_mut(wide_width).zip(products) {
-                let products = &products[group * across * outputs..];
-                winograd.output_along(path, products, squares * outputs, outputs, edge);
+            let products = products.chunks_exact(winograd.products() * length);
+            for (edge, products) in edge.chunks_exact_mut(wide).zip(products) {
+                let products = &products[group * self.groups[1] * channels..];
+                winograd.output(path, products, length, channels, edge);
             }
-            winograd.output(path, edge, wide_width, width, output);
+            winograd.output(path, edge, wide, width, output);
         }
     }
 }

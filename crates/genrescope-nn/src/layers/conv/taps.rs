@@ -1,10 +1,10 @@
 //! Convolution over time alone with few channels of output: the products of a row of input with the weights of all taps side
 //! by side, so that each row is read once, then sums of rows.
 
+use super::convolution::Part;
 use super::geometry::Geometry;
 use super::scratch::sized;
-use crate::kernels::{Path, Product, Strides, Write, multiply};
-use std::ops::Range;
+use crate::kernels::{Product, Strides, Write, multiply};
 
 /// The most columns of a product: more would not be one pass over its rows.
 const COLUMNS: usize = 64;
@@ -41,16 +41,9 @@ impl Taps {
         beside
     }
 
-    /// Rows of the output of one sample, which has no border; without bias.
-    pub(super) fn rows(
-        self,
-        path: Path,
-        geometry: &Geometry,
-        (sample, rows): (&[f32], &Range<usize>),
-        weights: &[f32],
-        scratch: &mut Vec<f32>,
-        output: &mut [f32],
-    ) {
+    /// A part of the output, without bias.
+    pub(super) fn rows(self, part: &Part, weights: &[f32], scratch: &mut Vec<f32>, output: &mut [f32]) {
+        let &Part { path, geometry, sample, rows } = part;
         let (time, inputs, above) = (geometry.input[0], geometry.input[2], geometry.padding[0]);
         let first = rows.start.saturating_sub(above);
         let end = (rows.end + self.taps - 1).saturating_sub(above).clamp(first, time);

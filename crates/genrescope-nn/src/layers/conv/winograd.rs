@@ -97,14 +97,7 @@ impl Winograd {
         if input.len() < self.products() * width {
             input.to_mut().resize(self.products() * width, 0.0);
         }
-        let input = &*input;
-        path.vectorize(
-            #[inline(always)]
-            || match self.pairs {
-                2 => in_blocks!(width, input_block(2, input, width, (&mut *u, stride))),
-                _ => in_blocks!(width, input_block(3, input, width, (&mut *u, stride))),
-            },
-        );
+        self.input_along(path, &input, (1, width), u, stride);
     }
 
     /// [`Winograd::input`] of points of `width` numbers along a row: groups that begin [`Winograd::rows`] points apart →
@@ -132,31 +125,8 @@ impl Winograd {
         );
     }
 
-    /// [`Winograd::output`] along a row: `[products][groups][width]`, products `stride` apart → points of `width` numbers.
-    pub(super) fn output_along(
-        self,
-        path: Path,
-        products: &[f32],
-        stride: usize,
-        width: usize,
-        row: &mut [f32],
-    ) {
-        let last = self.rows() - 1;
-        path.vectorize(
-            #[inline(always)]
-            || {
-                for (group, row) in row.chunks_exact_mut(self.rows() * width).enumerate() {
-                    let products = (&products[group * width..], stride);
-                    match self.pairs {
-                        2 => in_blocks!(width, output_block(2, products, last, (&mut *row, width))),
-                        _ => in_blocks!(width, output_block(3, products, last, (&mut *row, width))),
-                    }
-                }
-            },
-        );
-    }
-
-    /// `Aᵀ`: rows of products, each `stride` from the next → the group's rows of output, as many as `output` holds.
+    /// `Aᵀ`: `products` `[products][groups][width]`, products `stride` apart → the groups' rows of output one behind the
+    /// other, as many as `output` holds.
     pub(super) fn output(
         self,
         path: Path,
@@ -165,12 +135,17 @@ impl Winograd {
         width: usize,
         output: &mut [f32],
     ) {
-        let (products, last) = ((products, stride), self.rows() - 1);
+        let last = self.rows() - 1;
         path.vectorize(
             #[inline(always)]
-            || match self.pairs {
-                2 => in_blocks!(width, output_block(2, products, last, (&mut *output, width))),
-                _ => in_blocks!(width, output_block(3, products, last, (&mut *output, width))),
+            || {
+                for (group, output) in output.chunks_mut(self.rows() * width).enumerate() {
+                    let products = (&products[group * width..], stride);
+                    match self.pairs {
+                        2 => in_blocks!(width, output_block(2, products, last, (&mut *output, width))),
+                        _ => in_blocks!(width, output_block(3, products, last, (&mut *output, width))),
+                    }
+                }
             },
         );
     }
