@@ -104,6 +104,7 @@ mod tests {
         // Of a pooled number: itself, what it was before batch norm, and a byte that says where it came from.
         assert_eq!(plan.tasks[0].kept_bytes, 10 * 8 * 16 * 9);
         assert!(plan.tasks[1].kernel.starts_with("fast"), "{plan}");
+        assert!(plan.tasks[1].kernel.ends_with("in inference over bands too"), "{plan}");
         assert!(plan.to_string().contains("conv1 + norm1 + relu1 + pool1 + drop1"), "{plan}");
         assert!(Network::new(Graph::new(), 1).explain(20).unwrap().tasks.is_empty());
     }

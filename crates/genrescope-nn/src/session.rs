@@ -71,8 +71,11 @@ impl Session {
     }
 
     /// The gradients of all parameters, from the gradient of the output of the last training [`Session::forward`], whose
-    /// inputs they want again. Not for a [folded](Network::folded) network.
+    /// inputs they want again.
     /// Those of running statistics are the batch's own values.
+    ///
+    /// # Panics
+    /// For a [folded](Network::folded) network with sums, which is for inference alone.
     pub fn backward(&mut self, network: &Network, inputs: &[&[f32]], d_output: &[f32]) -> &[Vec<f32>] {
         let parameters = network.parameters();
         self.d_parameters.resize_with(parameters.len(), Vec::new);
@@ -132,6 +135,7 @@ impl Session {
     fn run_back(&mut self, network: &Network, task: &Task, given: &[&[f32]]) {
         let nodes = network.graph().nodes();
         let node = &nodes[task.node()];
+        assert!(task.added.is_none(), "a folded network is for inference alone");
         let Some(mut d_output) = self.d_values[task.value()].take() else { return };
         let mut owed = self.owed[task.value()].take();
         let pass = self.pass(network, task);

@@ -34,7 +34,7 @@ pub(crate) async fn audio(
     let song = catalogue.song(numbered(id)?).filter(|song| song.error.is_none()).ok_or_else(unknown_file)?;
     let (path, state) = (song.path.clone(), song.state);
     let range = headers.get(header::RANGE).and_then(|range| range.to_str().ok());
-    let stretch = stretch(range, state.bytes).map_err(|()| beyond(state.bytes))?;
+    let Ok(stretch) = stretch(range, state.bytes) else { return Ok(beyond(state.bytes)) };
     let start = stretch.map_or(0, |(start, _)| start);
     let kind = content_type(&path);
     let file =
@@ -55,14 +55,17 @@ fn opened(path: &FilePath, state: FileState, start: u64) -> Result<File, Refusal
     Ok(file)
 }
 
-fn beyond(bytes: u64) -> Refusal {
+fn beyond(bytes: u64) -> Response {
     let message = format!("the range lies beyond the file, which has {bytes} bytes");
-    Refusal::new(StatusCode::RANGE_NOT_SATISFIABLE, "bad_range", message)
+    let refusal = Refusal::new(StatusCode::RANGE_NOT_SATISFIABLE, "bad_range", message);
+    ([(header::CONTENT_RANGE, format!("bytes */{bytes}"))], refusal).into_response()
 }
 
 /// The one range that is asked for (RFC 9110, 14.2); none where it is none, or several: then the whole is the answer.
 fn stretch(range: Option<&str>, bytes: u64) -> Result<Option<Stretch>, ()> {
-    let Some((first, last)) = range.and_then(|range| range.strip_prefix("bytes=")?.split_once('-')) else {
+    let unit_and_range = range.and_then(|range| range.split_once('='));
+    let of_bytes = unit_and_range.filter(|(unit, _)| unit.eq_ignore_ascii_case("bytes"));
+    let Some((first, last)) = of_bytes.and_then(|(_, range)| range.split_once('-')) else {
         return Ok(None);
     };
     let (first, last) = (first.trim(), last.trim());
@@ -136,7 +139,7 @@ mod tests {
     fn one_range_is_answered_and_what_is_none_is_the_whole() {
         let of = |range: &str| stretch(Some(range), 1000);
         assert_eq!(of("bytes=0-499"), Ok(Some((0, 500))));
-        assert_eq!(of("bytes=500-"), Ok(Some((500, 500))));
+        assert_eq!(of("Bytes=500-"), Ok(Some((500, 500))));
         assert_eq!(of("bytes=-200"), Ok(Some((800, 200))));
         assert_eq!(of("bytes=-5000"), Ok(Some((0, 1000))));
         assert_eq!(of("bytes=990-18446744073709551615"), Ok(Some((990, 10))));

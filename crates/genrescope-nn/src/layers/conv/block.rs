@@ -135,9 +135,18 @@ impl Block {
         self.norm.is_some() && self.pool.kind == PoolKind::Max
     }
 
-    /// How the convolution is computed, for people.
+    /// How the convolution is computed, for people: in training, and in inference where that is another way.
     pub(crate) fn kernel(&self, input: Shape) -> String {
         let geometry = self.conv.geometry(input);
+        let in_inference = match Algorithm::of(&geometry, true) {
+            Algorithm::Plane(_) => "; in inference over bands too",
+            Algorithm::Taps(_) => "; in inference all taps side by side",
+            Algorithm::Direct | Algorithm::Time(_) => "",
+        };
+        self.kernel_of_training(&geometry) + in_inference
+    }
+
+    fn kernel_of_training(&self, geometry: &Geometry) -> String {
         match geometry.winograd() {
             Some(winograd) => {
                 format!("fast over time: {} products for {} rows", winograd.products(), winograd.rows())
