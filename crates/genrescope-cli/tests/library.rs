@@ -262,7 +262,7 @@ fn tags_are_shown_first_written_on_demand_and_taken_back() {
     assert!(scan(&stage, &[]).0.starts_with("0 judged, 0 known by their sound, 0 failed, 5 unchanged"));
     assert!(run(&[&tag[..], &["--yes"]].concat()).0.contains("0 to tag, 4 as they should be"));
     let (said, stderr, code) = run(&["undo", "--db", "library.db", "--yes"]);
-    assert!(said.contains("4 files have their original bytes") && code == 0, "{said}{stderr}");
+    assert!(said.contains("4 back to the original bytes") && code == 0, "{said}{stderr}");
     assert!(state().iter().eq(&originals));
     assert!(run(&["undo", "--db", "library.db", "--yes"]).0.contains("nothing to take back"));
 }

@@ -134,7 +134,7 @@ pub(crate) fn undo(arguments: &UndoArguments, talk: &Talk) -> Result<Ending> {
         return Ok(Ending::Fine);
     }
     work_through(&changes, talk, |change| library.take_back(change, &|_| ()))?
-        .end("files have their original bytes", 0)
+        .end("back to the original bytes", 0)
 }
 
 /// Only one program changes files of a library: the lock ends with the program, however it ends.
