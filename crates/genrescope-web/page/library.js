@@ -45,17 +45,17 @@ const map = new SoundMap(byId("map"), {
   chosen: guarded(async (id) => play(await answer(`library/files/${id}`))),
 });
 
-function hours(seconds) {
-  const count = seconds / 3600;
-  return `${count.toLocaleString("en", { maximumFractionDigits: count < 10 ? 1 : 0 })} hours`;
+function together(seconds) {
+  const [count, unit] = seconds < 7200 ? [seconds / 60, "minutes"] : [seconds / 3600, "hours"];
+  return `${count.toLocaleString("en", { maximumFractionDigits: count < 10 ? 1 : 0 })} ${unit}`;
 }
 
 async function overview() {
   const { files, duration_s, failed, differing, tagged, stale, model, groups } = await answer("library");
   groups.forEach((group) => colours.set(group.name, group.colour ?? UNKNOWN));
   const amount = (count) => count.toLocaleString("en");
-  byId("counts").textContent = `${amount(files)} files, ${hours(duration_s)}`;
-  const facts = [`${amount(tagged)} have a genre in their tags`, `${amount(differing)} of them another than was heard`];
+  byId("counts").textContent = `${amount(files)} files, ${together(duration_s)}`;
+  const facts = [`${amount(tagged)} with a genre in their tags`, `${amount(differing)} of them another than was heard`];
   if (failed) facts.push(`${amount(failed)} could not be judged`);
   if (stale) facts.push(`${amount(stale)} judged by a model that is not served`);
   byId("facts").textContent = `${facts.join(" · ")}. Judged by ${model.name}.`;
