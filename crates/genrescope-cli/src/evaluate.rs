@@ -6,8 +6,8 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::Args as ClapArgs;
 use genrescope::evaluate::{
-    self, Classifier, EvaluateOptions, Event, Figures, Learner, Part, Perturbation, PerturbedResult,
-    Readings, ResultFile, VectorSource,
+    self, Classifier, EvaluateOptions, Figures, Learner, Part, Perturbation, PerturbedResult, Readings,
+    ResultFile, VectorSource,
 };
 use genrescope::train::Experiment;
 
@@ -125,7 +125,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Ending> {
     }
     let mut record = RunRecord::new(&args.out, &args.commit);
     let results = evaluate::evaluate(&experiments, &options, &mut |event| {
-        show(&mut progress, &event);
+        progress.show_evaluation(&event);
         if let Err(error) = record.observe(&event) {
             talk.warning(&format!("run.json: {error}"));
         }
@@ -145,8 +145,9 @@ fn perturb(
     options: &EvaluateOptions,
     progress: &mut TrainingProgress,
 ) -> anyhow::Result<Ending> {
-    let results = evaluate::perturb(experiments, options, &args.perturb, &mut |event| show(progress, &event))
-        .with_context(|| format!("perturbing the tracks of {}", args.settings.display()))?;
+    let results =
+        evaluate::perturb(experiments, options, &args.perturb, &mut |event| progress.show_evaluation(&event))
+            .with_context(|| format!("perturbing the tracks of {}", args.settings.display()))?;
     if experiments.iter().any(|one| args.out.join(&one.name).join("result.json").exists()) {
         report::page(std::slice::from_ref(&args.out), &args.out)?;
     }
@@ -175,35 +176,8 @@ fn baseline(name: &str) -> anyhow::Result<Arc<dyn Classifier>> {
     )
 }
 
-fn show(progress: &mut TrainingProgress, event: &Event) {
-    match event {
-        Event::Experiment { name, number, count } => {
-            progress.work.begin_experiment(*number, *count);
-            if !name.is_empty() {
-                progress.line(&format!("{name} ({number} of {count})"));
-            }
-        }
-        Event::Training(event) => progress.show(event),
-        Event::Fold { number, folds, tracks } => {
-            progress.work.begin_fold(*number, *folds);
-            progress.line(&format!("fold {number} of {folds}: {tracks} to measure"));
-        }
-        Event::Measured { fold, accuracy, before } => {
-            progress.work.end_fold(*before);
-            let left = progress.work.left().map(|left| format!(" | {left} left in all")).unwrap_or_default();
-            let (number, percent) = (fold.fold, 100.0 * accuracy);
-            let again = if *before { " (measured before)" } else { "" };
-            progress.line(&format!("fold {number}: {percent:.1} % right{again}{left}"));
-        }
-        Event::Perturbed { kind, value, figures } => {
-            let (name, unit, percent) = (kind.name(), kind.unit(), figures.accuracy_percent);
-            progress.line(&format!("{name} {value} {unit}: {percent:.1} % of {} right", figures.tracks));
-        }
-        _ => {}
-    }
-}
-
-fn summary(result: &ResultFile) -> String {
+/// A result in words: what was measured how, accuracy with its interval, recall of every genre.
+pub(crate) fn summary(result: &ResultFile) -> String {
     let mut text = format!(
         "{} · {} · {} · {} · seed {}\n",
         result.network,

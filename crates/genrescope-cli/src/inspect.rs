@@ -26,7 +26,7 @@ Examples:
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// A name or a file, or a network that `genrescope models` lists; the model inside unless given
+    /// A name or a file, or a network that `genrescope models` lists; the model that judges unless given
     #[arg(value_name = "MODEL")]
     model: Option<PathBuf>,
     /// Write JSON

@@ -6,6 +6,7 @@ mod baselines;
 mod bench;
 mod classify;
 mod crew;
+mod data_folder;
 mod dataset;
 mod evaluate;
 mod exit;
@@ -97,7 +98,7 @@ fn main() -> std::process::ExitCode {
         Command::Evaluate(arguments) => evaluate::run(&arguments, &talk),
         Command::Features(arguments) => features::run(&arguments, &talk),
         Command::Report(arguments) => report::run(&arguments, &talk),
-        Command::Models(arguments) => models::run(&arguments),
+        Command::Models(arguments) => models::run(&arguments, &talk),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::time::{Duration, Instant};
 
+use genrescope::evaluate::Event;
 use genrescope::train::Progress;
 use genrescope::train::history::Epoch;
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
@@ -109,6 +110,34 @@ impl TrainingProgress {
             Progress::Epoch { row, epochs } => {
                 self.line(&self.summary(row, epochs));
                 self.epoch_begun = Instant::now();
+            }
+            _ => {}
+        }
+    }
+
+    pub(crate) fn show_evaluation(&mut self, event: &Event) {
+        match event {
+            Event::Experiment { name, number, count } => {
+                self.work.begin_experiment(*number, *count);
+                if !name.is_empty() {
+                    self.line(&format!("{name} ({number} of {count})"));
+                }
+            }
+            Event::Training(event) => self.show(event),
+            Event::Fold { number, folds, tracks } => {
+                self.work.begin_fold(*number, *folds);
+                self.line(&format!("fold {number} of {folds}: {tracks} to measure"));
+            }
+            Event::Measured { fold, accuracy, before } => {
+                self.work.end_fold(*before);
+                let left = self.work.left().map(|left| format!(" | {left} left in all")).unwrap_or_default();
+                let (number, percent) = (fold.fold, 100.0 * accuracy);
+                let again = if *before { " (measured before)" } else { "" };
+                self.line(&format!("fold {number}: {percent:.1} % right{again}{left}"));
+            }
+            Event::Perturbed { kind, value, figures } => {
+                let (name, unit, percent) = (kind.name(), kind.unit(), figures.accuracy_percent);
+                self.line(&format!("{name} {value} {unit}: {percent:.1} % of {} right", figures.tracks));
             }
             _ => {}
         }

@@ -234,6 +234,25 @@ fn training_goes_on_from_a_model_with_other_genres_and_frozen_layers() {
 }
 
 #[test]
+fn a_head_for_other_genres_is_made_anew_even_if_there_are_as_many() {
+    let mut dataset = made_up(8);
+    let first = run(&dataset, &parts(0..8, 0..0), &settings(&["train.epochs=1"]), &TrainOptions::default());
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("head.safetensors");
+    first.model.save(&path).unwrap();
+    let from = format!("train.from={:?}", path.display().to_string());
+    let head_after = |dataset: &Dataset| {
+        let settings = settings(&[&from, "train.epochs=1", "train.learning_rate=1e-9"]);
+        let model = run(dataset, &parts(0..8, 0..0), &settings, &TrainOptions::default()).model;
+        model.network().parameters().iter().find(|p| p.name == "scores.weight").unwrap().data.clone()
+    };
+    let distance = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).sum::<f32>();
+    let old = first.model.network().parameters().iter().find(|p| p.name == "scores.weight").unwrap();
+    assert!(distance(&old.data, &head_after(&dataset)) < 1e-3);
+    dataset.genres.iter_mut().for_each(|genre| genre.insert(0, 'x'));
+    assert!(distance(&old.data, &head_after(&dataset)) > 1.0);
+}
+
+#[test]
 fn a_start_that_does_not_fit_is_refused() {
     let dataset = made_up(8);
     let first = run(&dataset, &parts(0..8, 0..0), &settings(&["train.epochs=1"]), &TrainOptions::default());

@@ -37,7 +37,7 @@ const PATCHES: usize = 16;
 pub(crate) struct Arguments {
     /// The recording; synthetic noise and tones unless given
     file: Option<PathBuf>,
-    /// A model's name or file; the model inside unless given
+    /// A model's name or file; the model that judges unless given
     #[arg(long, value_name = "NAME|FILE")]
     model: Option<PathBuf>,
     #[command(flatten)]

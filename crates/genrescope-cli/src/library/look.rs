@@ -45,7 +45,8 @@ pub(crate) struct Arguments {
     /// With --like: this many
     #[arg(long, value_name = "N", default_value_t = 20, global = true)]
     top: usize,
-    /// What is stale was not judged by this model: a name or a file; the one inside unless given
+    /// What is stale was not judged by this model: a name or a file; the one that judges now unless
+    /// given
     #[arg(long, value_name = "NAME|FILE", global = true)]
     model: Option<PathBuf>,
     /// What to write

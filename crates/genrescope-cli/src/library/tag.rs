@@ -54,7 +54,7 @@ pub(crate) struct TagArguments {
     /// Only recordings of this genre
     #[arg(long, value_name = "GENRE")]
     genre: Option<String>,
-    /// Only recordings that this model judged: a name or a file; the one inside unless given
+    /// Only recordings that this model judged: a name or a file; the one that judges now unless given
     #[arg(long, value_name = "NAME|FILE")]
     model: Option<PathBuf>,
     /// Leave the time of the files' last change as it is

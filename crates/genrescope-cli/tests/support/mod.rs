@@ -50,6 +50,7 @@ impl Stage {
         let mut command = Command::cargo_bin("genrescope").unwrap();
         command.current_dir(self.folder.path()).args(arguments);
         command.env_remove("COLUMNS").env_remove("NO_COLOR");
+        command.env("XDG_DATA_HOME", self.path("data"));
         command
     }
 }

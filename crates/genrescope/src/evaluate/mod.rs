@@ -5,7 +5,7 @@
 //! and has every such reading recorded. A run that was killed goes on: folds that are done are not done again.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::dataset::segments::track_id;
 use crate::dataset::{Dataset, Extraction, fold_file, folds};
@@ -48,7 +48,7 @@ pub enum Part {
 }
 
 /// Where evaluations are kept, and what they are called.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct EvaluateOptions {
     /// Folder for the folds, `folds.csv`, `result.json` and, where the protocol trains one model, `model.safetensors`;
     /// of several experiments each has its own folder below.
@@ -183,7 +183,7 @@ fn run(
         return Err(Error::new(ErrorKind::BadSettings, what));
     }
     std::fs::create_dir_all(&options.out).map_err(|e| Error::io(options.out.display(), e))?;
-    write_atomically(&options.out.join("folds.csv"), &fold_file::to_csv(dataset, &partitions)?)?;
+    keep_folds(&options.out.join("folds.csv"), &fold_file::to_csv(dataset, &partitions)?)?;
     let groups = groups(dataset, settings.folds.protocol);
     let mut done = Vec::new();
     for (number, partition) in (1..).zip(&partitions) {
@@ -203,6 +203,15 @@ fn run(
         Part::Fold(_) => Ok(None),
         _ => finish(settings, options, &done).map(Some),
     }
+}
+
+/// Writes which track is in which part; a run goes on only where that is as it was.
+fn keep_folds(path: &Path, csv: &[u8]) -> Result<()> {
+    if std::fs::read(path).is_ok_and(|before| before != csv) {
+        let what = "these folds are of other tracks than are there now; use another folder for new ones";
+        return Err(Error::new(ErrorKind::BadSettings, format!("{}: {what}", path.display())));
+    }
+    write_atomically(path, csv)
 }
 
 /// Published test parts are read on record alone.

@@ -19,7 +19,7 @@ pub fn for_training(dataset: &Dataset, settings: &Settings) -> Result<Partition>
         Protocol::Artist if folds::has_artist_folds(dataset) => {
             Ok(join(folds::artist(dataset, settings.folds.artist_fold, settings.seed)?, settings))
         }
-        Protocol::FilteredRandom | Protocol::ArtistRandom => {
+        Protocol::FilteredRandom | Protocol::ArtistRandom | Protocol::HoldOut => {
             Ok(for_evaluation(dataset, settings)?.swap_remove(0))
         }
         Protocol::Segment | Protocol::Track | Protocol::Splits => {
@@ -73,6 +73,7 @@ fn by_protocol(dataset: &Dataset, settings: &Settings) -> Result<Vec<Partition>>
             cross(dataset, &all(dataset), settings)
         }
         Protocol::Groups => cross(dataset, &all(dataset), settings),
+        Protocol::HoldOut => Ok(cross(dataset, &all(dataset), settings)?.into_iter().take(1).collect()),
         Protocol::Twin => Ok(vec![for_training(dataset, settings)?]),
     }
 }

@@ -67,7 +67,7 @@ impl<'a> Run<'a> {
         };
         let mut network = new_network(dataset, settings)?;
         let frozen = match &start {
-            Some(start) => start.put_into(&mut network, settings)?,
+            Some(start) => start.put_into(&mut network, &dataset.genres, settings)?,
             None => Vec::new(),
         };
         let average = if settings.train.average > 0.0 { weights_of(&network) } else { Weights::new() };

@@ -5,7 +5,7 @@ use std::path::Path;
 use genrescope_nn::Network;
 
 use super::settings::{
-    self, Data, FeatureScaling, Features, Folds, Keep, Protocol, Scaling, Settings, Train,
+    self, Data, FeatureScaling, Features, Folds, Keep, Learn, Protocol, Scaling, Settings, Train,
 };
 use crate::dataset::augment::Augment;
 use crate::dataset::patches::Places;
@@ -18,7 +18,7 @@ const LEARNING_RATE: f32 = 1e-3;
 
 impl Settings {
     /// Settings to go on from a model with the genres of a folder of audio: its front end, network and normalisation;
-    /// a fifth of the artists (or tracks) chooses the epoch. `overrides` win.
+    /// a fifth of the artists (or tracks) is held out and measured by protocol `hold_out`. `overrides` win.
     ///
     /// # Errors
     /// As [`Model::load`] and [`Settings::parse`].
@@ -61,12 +61,12 @@ impl Settings {
                 from: Some(model.to_owned()),
                 epochs: EPOCHS,
                 learning_rate: LEARNING_RATE,
-                keep: Keep::BestLoss,
+                keep: Keep::Last,
                 patches,
                 ..Train::default()
             },
             augment,
-            folds: Folds { protocol: Protocol::Groups, ..Folds::default() },
+            folds: Folds { protocol: Protocol::HoldOut, learn: Learn::TrainAndValid, ..Folds::default() },
         };
         Self::parse(&settings.to_toml(), overrides)
     }
@@ -102,11 +102,12 @@ impl Start {
     pub(super) fn put_into(
         &self,
         network: &mut Network,
+        genres: &[String],
         settings: &Settings,
     ) -> Result<Vec<(usize, Vec<f32>)>> {
         self.check(settings)?;
         let stored = self.model.network().parameters();
-        let own_head = self.has_other_head(network);
+        let own_head = self.header().genres != genres;
         for parameter in network.parameters_mut() {
             if own_head && parameter.name.starts_with(HEAD) {
                 continue;
@@ -136,14 +137,6 @@ impl Start {
             return Err(self.misfit("reads other features"));
         }
         Ok(())
-    }
-
-    fn has_other_head(&self, network: &Network) -> bool {
-        let head = |network: &Network| -> Vec<Vec<usize>> {
-            let parameters = network.parameters().iter().filter(|p| p.name.starts_with(HEAD));
-            parameters.map(|p| p.shape.clone()).collect()
-        };
-        head(network) != head(self.model.network())
     }
 
     fn frozen(&self, network: &Network, names: &[String]) -> Result<Vec<(usize, Vec<f32>)>> {

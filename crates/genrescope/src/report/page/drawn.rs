@@ -13,7 +13,7 @@ use crate::train::Epoch;
 use crate::train::toy::l2_toy;
 
 /// Protocols from the most to the least flattering, those of one size beside each other.
-const PROTOCOLS: [(&str, &str); 8] = [
+const PROTOCOLS: [(&str, &str); 9] = [
     ("segment", "random segments"),
     ("track", "random tracks"),
     ("splits", "random splits"),
@@ -22,6 +22,7 @@ const PROTOCOLS: [(&str, &str); 8] = [
     ("artist_random", "random, sizes of artist"),
     ("artist", "artist"),
     ("cross_validation", "artists, inside training"),
+    ("hold_out", "a fifth held out"),
 ];
 
 /// Figures of all results together; those that nothing was measured for are left out.

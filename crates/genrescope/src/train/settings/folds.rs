@@ -44,6 +44,8 @@ pub enum Protocol {
     CrossValidation,
     /// `k` folds of whole artists of all tracks: any data set.
     Groups,
+    /// One of `k` such folds is measured by the one model that learns from the others: a model to use.
+    HoldOut,
     /// Learns from nothing of the artists of `data.twin_of`, is measured on that audio and its spectrograms.
     Twin,
 }
@@ -61,6 +63,7 @@ impl Protocol {
             Self::Splits => "splits",
             Self::CrossValidation => "cross_validation",
             Self::Groups => "groups",
+            Self::HoldOut => "hold_out",
             Self::Twin => "twin",
         }
     }
@@ -88,12 +91,12 @@ impl Protocol {
 
     /// Whether whole artists and near-duplicates stand on one side.
     pub fn keeps_groups(self) -> bool {
-        matches!(self, Self::Artist | Self::CrossValidation | Self::Groups | Self::Twin)
+        matches!(self, Self::Artist | Self::CrossValidation | Self::Groups | Self::HoldOut | Self::Twin)
     }
 
     /// Whether it measures a part that nothing may be chosen by.
     pub fn reads_test_part(self) -> bool {
-        !matches!(self, Self::CrossValidation | Self::Groups | Self::Twin)
+        !matches!(self, Self::CrossValidation | Self::Groups | Self::HoldOut | Self::Twin)
     }
 
     /// Fewest parts or splits: where two parts validate and one is measured, one is left to learn from.

@@ -1,0 +1,71 @@
+//! How a model is found: the one that judges unless another is named, one inside, one that is installed, or a file.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow};
+use genrescope::model::{Model, Vocabulary};
+
+use super::folder::{Chosen, Folder, unknown};
+
+/// The models inside; the first judges unless another was chosen.
+pub(super) const INSIDE: [&str; 3] = ["fast", "best", "musicnn"];
+
+/// Whether a model inside is called so; `default` is `fast`'s own name for itself.
+pub(super) fn is_inside(name: &str) -> bool {
+    name == "default" || INSIDE.contains(&name)
+}
+
+/// A model of genres: the chosen one unless another is named.
+pub(crate) fn load(choice: Option<&Path>) -> Result<Model> {
+    let model = find(choice)?;
+    if model.header.vocabulary == Vocabulary::Genres {
+        return Ok(model);
+    }
+    Err(anyhow!(
+        "`{}` gives tags, no genres; choose `best`, whose genres rest on its tags, or `classify --vocabulary tags`",
+        model.header.name
+    ))
+}
+
+/// A model of tags: musicnn unless another is named.
+pub(crate) fn load_tags(choice: Option<&Path>) -> Result<Model> {
+    let Some(choice) = choice else { return Ok(Model::musicnn()?) };
+    let model = find(Some(choice))?;
+    let model = model.tagger().map(|tagger| tagger.model.clone()).unwrap_or(model);
+    if model.header.vocabulary == Vocabulary::Tags {
+        return Ok(model);
+    }
+    Err(anyhow!("`{}` gives genres, no tags; choose `musicnn`", model.header.name))
+}
+
+/// Any model: the chosen one unless another is named.
+pub(crate) fn find(choice: Option<&Path>) -> Result<Model> {
+    let Some(choice) = choice else {
+        return match Folder::of_the_user().chosen()? {
+            Chosen::Inside(name) => inside(name),
+            Chosen::Installed(installed) => Ok(installed.model),
+        };
+    };
+    match choice.to_str() {
+        Some(name) if is_inside(name) => inside(name),
+        Some(name) if is_name(choice) => {
+            let (_, installed) = Folder::of_the_user().find(name)?.ok_or_else(|| unknown(name))?;
+            Ok(installed.model)
+        }
+        _ => Model::load(choice).context("the model cannot be used"),
+    }
+}
+
+/// Not a path, and no file of that name is here.
+fn is_name(choice: &Path) -> bool {
+    let named_like_a_file = choice.extension().is_some_and(|ending| ending == "safetensors");
+    choice.components().count() == 1 && !named_like_a_file && !choice.is_file()
+}
+
+fn inside(name: &str) -> Result<Model> {
+    Ok(match name {
+        "best" => Model::best()?,
+        "musicnn" => Model::musicnn()?,
+        _ => Model::embedded()?,
+    })
+}
