@@ -33,10 +33,13 @@ impl Network {
         folded
     }
 
-    /// The network whose output is what the node of that name gives; none if there is no such node.
-    pub fn up_to(&self, name: &str) -> Option<Self> {
+    /// The network whose output is what the node of that name reads; none if there is no such node, or it reads several.
+    /// Made for inference alone.
+    pub fn before(&self, name: &str) -> Option<Self> {
         let nodes = self.graph().nodes();
-        let last = nodes.iter().position(|node| node.name == name)?;
+        let &[NodeId(last)] = nodes.iter().find(|node| node.name == name)?.inputs.as_slice() else {
+            return None;
+        };
         let mut graph = Graph::new();
         let mut places: Vec<NodeId> = Vec::with_capacity(last + 1);
         for node in &nodes[..=last] {
@@ -46,7 +49,7 @@ impl Network {
                 layer => graph.add(&node.name, layer.clone(), &inputs).expect("shapes stay as they were"),
             });
         }
-        let mut part = Self::unset(graph).with_path(self.path());
+        let mut part = Self::unset(graph).with_path(self.path()).planned_for_inference();
         let pairs = part.parameters_mut().iter_mut().zip(self.parameters());
         pairs.for_each(|(own, original)| own.data.clone_from(&original.data));
         Some(part)

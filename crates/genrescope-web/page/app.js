@@ -6,6 +6,7 @@ import { Colours } from "./draw.js";
 import { List } from "./list.js";
 import { Live, newest } from "./live.js";
 import { Player } from "./player.js";
+import { nameOf } from "./words.js";
 
 const byId = (id) => document.getElementById(id);
 /** Recordings that are sent at once. */
@@ -59,7 +60,7 @@ function judged(item, whole) {
   const stretched = whole.spectrogram.replace("<svg ", '<svg preserveAspectRatio="none" ');
   item.spectrogram = URL.createObjectURL(new Blob([stretched], { type: "image/svg+xml" }));
   delete whole.spectrogram;
-  mention(`${item.name}: ${whole.record.genre ?? whole.record.reason}`);
+  mention(`${item.name}: ${nameOf(whole.record)}`);
   refresh(item);
 }
 

@@ -1,6 +1,6 @@
 // The genre over time on canvases: stripe of segments, areas of the scores, waveform, axis.
 
-import { clock } from "./words.js";
+import { clock, nameOf } from "./words.js";
 
 /** Genres above this share of some moment have an area of their own. */
 const SEEN = 0.06;
@@ -48,7 +48,8 @@ export class Colours {
   }
 
   /** Genres that have an area, the strongest first. */
-  seen(cells) {
+  seen(all) {
+    const cells = all.filter((cell) => cell.genre);
     const total = this.genres.map((_, i) => cells.reduce((sum, cell) => sum + (cell.scores[i] ?? 0), 0));
     const shows = (i) => cells.some((cell) => cell.scores[i] >= SEEN);
     return this.genres.map((_, i) => i).filter(shows).sort((a, b) => total[b] - total[a]);
@@ -64,7 +65,7 @@ export function drawSegments(canvas, segments, span, colours) {
     const { colour, ink } = colours.of(segment.genre);
     context.fillStyle = colour;
     context.fillRect(left, 0, right - left, height);
-    const name = segment.genre ?? segment.reason ?? "";
+    const name = nameOf(segment);
     if (height > 20 && context.measureText(name).width + 8 < right - left) {
       context.fillStyle = ink;
       context.fillText(name, (left + right) / 2, height / 2 + 1);
@@ -82,12 +83,12 @@ export function drawAreas(canvas, cells, span, colours) {
   for (const run of runs(cells)) drawRun(context, run, span, colours, { seen: colours.seen(cells), width, height });
 }
 
-/** Stretches of cells that all have scores, or all have none. */
+/** Stretches of cells that all have a genre, or all have none. */
 function runs(cells) {
   const found = [];
   for (const cell of cells) {
     const last = found.at(-1);
-    if (last && (last.at(-1).scores.length > 0) === (cell.scores.length > 0)) last.push(cell);
+    if (last && (last.at(-1).genre === null) === (cell.genre === null)) last.push(cell);
     else found.push([cell]);
   }
   return found;
@@ -95,7 +96,7 @@ function runs(cells) {
 
 function drawRun(context, run, span, colours, { seen, width, height }) {
   const [start, end] = [span.x(run[0].start_s, width), span.x(run.at(-1).end_s, width)];
-  if (run[0].scores.length === 0) {
+  if (run[0].genre === null) {
     context.fillStyle = colours.unknown.colour;
     context.fillRect(start, 0, end - start, height);
     return;

@@ -2,7 +2,7 @@
 
 import { answer, ask } from "./api.js";
 import { SoundMap } from "./map.js";
-import { clock, element, percent } from "./words.js";
+import { clock, element, nameOf, percent } from "./words.js";
 
 const byId = (id) => document.getElementById(id);
 const PAGE = 100;
@@ -34,7 +34,7 @@ let played = 0;
 
 const parameters = (keys) => new URLSearchParams(keys.filter((key) => wanted[key] !== null && wanted[key] !== "").map((key) => [key, wanted[key]]));
 const length = (song) => (song.duration_s === null ? "" : clock(song.duration_s));
-const word = (song) => song.genre ?? song.reason ?? (song.error ? "failed" : "unknown");
+const word = (song) => nameOf(song) || (song.error ? "failed" : "unknown");
 
 const map = new SoundMap(byId("map"), {
   colourOf,

@@ -1,7 +1,7 @@
 // All recordings, sortable, each with a small timeline.
 
 import { drawSegments, merged, provisionalCells, Span } from "./draw.js";
-import { clock, element, percent } from "./words.js";
+import { clock, element, nameOf, percent } from "./words.js";
 
 const byId = (id) => document.getElementById(id);
 const STATES = { waiting: "waits", judging: "…", live: "listening" };
@@ -9,7 +9,7 @@ const STATES = { waiting: "waits", judging: "…", live: "listening" };
 const keys = {
   name: (item) => item.name.toLowerCase(),
   genre: (item) => item.whole?.record.genre ?? "~",
-  score: (item) => item.whole?.record.scores[0]?.score ?? -1,
+  score: ({ whole }) => (whole?.record.genre ? whole.record.scores[0].score : -1),
   length: (item) => item.whole?.record.duration_s ?? 0,
 };
 
@@ -41,8 +41,8 @@ export class List {
     genre.className = item.state === "failed" ? "failed" : "";
     genre.colSpan = item.state === "failed" ? 4 : 1;
     [score, length, item.row.children[4]].forEach((cell) => { cell.hidden = item.state === "failed"; });
-    genre.textContent = record ? record.genre ?? record.reason : item.error ?? STATES[item.state];
-    score.textContent = record?.scores[0] ? percent(record.scores[0].score) : "";
+    genre.textContent = record ? nameOf(record) : item.error ?? STATES[item.state];
+    score.textContent = record?.genre ? percent(record.scores[0].score) : "";
     length.textContent = record ? clock(record.duration_s) : "";
     if (item.state === "failed") byId("list").hidden = false;
     this.draw(item);

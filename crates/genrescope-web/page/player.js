@@ -1,7 +1,7 @@
 // The recording that is shown: what is drawn, the playhead over it, the genre under the playhead.
 
 import { drawAreas, drawAxis, drawSegments, drawWaveform, merged, provisionalCells, Span } from "./draw.js";
-import { clock, element, percent } from "./words.js";
+import { clock, element, nameOf, percent } from "./words.js";
 
 const byId = (id) => document.getElementById(id);
 const STEP_S = 5;
@@ -84,8 +84,8 @@ export class Player {
     const rows = (record?.segments ?? []).map((segment) => {
       const time = element("button", { type: "button" }, `${clock(segment.start_s, 1)} – ${clock(segment.end_s, 1)}`);
       time.addEventListener("click", () => this.seek(segment.start_s));
-      const score = segment.scores.length ? percent(Math.max(...segment.scores)) : "";
-      return element("tr", {}, element("td", {}, time), element("td", {}, segment.genre ?? segment.reason), element("td", {}, score));
+      const score = segment.genre ? percent(Math.max(...segment.scores)) : "";
+      return element("tr", {}, element("td", {}, time), element("td", {}, nameOf(segment)), element("td", {}, score));
     });
     byId("rows").replaceChildren(...rows);
     byId("table").hidden = rows.length === 0;
@@ -95,7 +95,7 @@ export class Player {
     byId("warnings").lastElementChild.replaceChildren(...warnings.map((warning) => element("li", {}, warning)));
     const seen = record ? this.colours.seen(this.cells) : [];
     const genres = seen.map((genre) => this.colours.genres[genre]);
-    if (this.cells.some((cell) => cell.scores.length === 0)) genres.push(this.colours.unknown);
+    if (this.cells.some((cell) => cell.genre === null)) genres.push(this.colours.unknown);
     byId("legend").replaceChildren(...genres.map(({ name, colour }) => {
       const swatch = element("i");
       swatch.style.background = colour;
@@ -149,7 +149,7 @@ export class Player {
   place() {
     byId("playhead").style.transform = `translateX(${new Span(this.duration_s).x(this.position_s, this.strip.clientWidth)}px)`;
     const cell = this.item.state === "live" ? this.item.patches.at(-1) : this.under(this.position_s);
-    const name = cell ? cell.genre ?? cell.reason : this.item.state === "failed" ? "" : "…";
+    const name = cell ? nameOf(cell) : this.item.state === "failed" ? "" : "…";
     if (byId("genre").textContent !== name) byId("genre").textContent = name;
     byId("swatch").style.background = cell ? this.colours.of(cell.genre).colour : "";
     this.strip.setAttribute("aria-valuenow", this.position_s.toFixed(1));
@@ -204,6 +204,5 @@ export class Player {
 }
 
 function overall(record) {
-  const best = record.scores[0];
-  return best ? `overall ${record.genre}, ${percent(best.score)}` : `overall unknown: ${record.reason}`;
+  return record.genre ? `overall ${record.genre}, ${percent(record.scores[0].score)}` : `overall unknown: ${nameOf(record)}`;
 }

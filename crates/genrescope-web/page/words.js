@@ -17,3 +17,6 @@ export function element(name, attributes = {}, ...children) {
   made.append(...children);
   return made;
 }
+
+/** The genre of a segment or a record, or why it has none. */
+export const nameOf = ({ genre, reason }) => genre ?? (reason === "not_music" ? "no music" : reason) ?? "";

@@ -7,7 +7,7 @@ use std::io::Cursor;
 
 use genrescope::audio::{AudioStream, Waveform};
 use genrescope::features::{Reference, mel_spectrogram, patch_db};
-use genrescope::model::{Header, Model};
+use genrescope::model::{Header, Model, MusicGate};
 use genrescope::predict::{Decoding, PatchLength, Prediction, Reason, Settings, classify, classify_frames};
 use genrescope::{ErrorKind, Result};
 use support::{WavSample, assert_all_close, assert_refused, small_header, small_model, sound, wav};
@@ -84,6 +84,56 @@ fn silence_is_unknown_and_not_a_genre() {
     assert_eq!(prediction.reason, Some(Reason::Silence));
     assert_eq!(prediction.segments.len(), 1);
     assert_eq!(prediction.segments[0].genre, None);
+}
+
+/// A model whose gate adds `loudest_band_mean` times the mean level of the highest band to `bias`.
+fn gated(network: &str, bias: f32, highest_band: f32) -> Model {
+    let plain = small_model(network);
+    let bands = plain.header.front_end.mel_bands;
+    let patch = vec![-30.0; plain.header.patch_frames * bands].into();
+    let embedding = plain.embeddings(&[patch]).unwrap()[0].len();
+    let mut weights = vec![0.0; embedding + 3 * bands];
+    weights[embedding + bands - 1] = highest_band;
+    let music = Some(MusicGate { weights, bias, trained_on: "nothing".into() });
+    Model::untrained(Header { music, ..small_header(network) }, 3).unwrap()
+}
+
+#[test]
+fn a_gate_changes_no_score_and_says_what_is_no_music() {
+    for network in ["v-kernel", "v-kernel-l2", "crnn", "bicrnn", "residual"] {
+        let plain = judged(&small_model(network), &seconds(12.0));
+        let music = judged(&gated(network, 1.0, 0.0), &seconds(12.0));
+        let noise = judged(&gated(network, -1.0, 0.0), &seconds(12.0));
+        assert_all_close(&music.scores, &plain.scores, 1e-5, 0.0);
+        assert_eq!((&music.genre, music.reason), (&plain.genre, None));
+        assert_eq!(
+            (&noise.scores, &noise.genre, noise.reason),
+            (&music.scores, &None, Some(Reason::NotMusic))
+        );
+        assert!(noise.segments.len() == 1 && noise.segments[0].reason == Some(Reason::NotMusic));
+        assert!(judged(&gated(network, -1.0, 0.0), &[0.0; 60_000]).reason == Some(Reason::Silence));
+    }
+}
+
+#[test]
+fn a_stretch_that_is_no_music_is_a_segment_of_its_own() {
+    let (music, other) =
+        (sound(RATE_HZ, 20 * RATE_HZ as usize, 0.0), sound(RATE_HZ, 20 * RATE_HZ as usize, 0.3));
+    let model = gated("crnn", 45.0, 1.0);
+    let (of_music, of_other) = (judged(&model, &music), judged(&model, &other));
+    assert_ne!(of_music.reason, of_other.reason, "the highest band tells them apart");
+    let both = judged(&model, &[music, other].concat());
+    let reasons: Vec<_> = both.segments.iter().map(|segment| segment.reason).collect();
+    assert_eq!((reasons.first(), reasons.last()), (Some(&of_music.reason), Some(&of_other.reason)));
+    let change_s = both.segments.iter().find(|segment| segment.reason != of_music.reason).unwrap().start_s;
+    assert!((change_s - 20.0).abs() < 3.0, "{change_s}");
+}
+
+#[test]
+fn a_gate_of_another_network_is_refused() {
+    let Header { music, .. } = gated("crnn", 0.0, 0.0).header;
+    let refused = Model::untrained(Header { music, ..small_header("residual") }, 3);
+    assert_refused(refused.map(|_| ()), ErrorKind::BadModel, "music gate");
 }
 
 #[test]

@@ -111,6 +111,9 @@ impl Model {
         network
             .load_safetensors(&tensors)
             .map_err(|e| bad(format!("its weights are not those of network {}: {e}", header.network)))?;
+        if let Some(gate) = &header.music {
+            gate.check_network(&network, header.front_end.mel_bands).map_err(bad)?;
+        }
         let hash = blake3::hash(bytes).to_hex()[..HASH_DIGITS].to_owned();
         Ok(Self { header, folded: network.folded(), network, embedding: OnceLock::new(), hash, tagger: None })
     }

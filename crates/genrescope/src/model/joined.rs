@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::card::{TrainedOn, bad};
+use super::card::TrainedOn;
 use super::{Model, ProtocolResult};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -139,24 +139,6 @@ impl Model {
             }
             _ => means,
         }
-    }
-
-    /// What a network gives before its last layers: one row of 200 numbers a patch of musicnn.
-    ///
-    /// # Errors
-    /// [`ErrorKind::BadSettings`] for a network without such a layer, and those of [`Model::scores`].
-    pub fn embeddings(&self, patches: &[super::PatchInput]) -> Result<Vec<Vec<f32>>> {
-        let network = self.embedding.get_or_init(|| self.folded().up_to(super::zoo::musicnn::EMBEDDING));
-        let network = network.as_ref().ok_or_else(|| {
-            let what =
-                format!("`{}` ({}) has no embedding; musicnn has", self.header.name, self.header.network);
-            Error::new(ErrorKind::BadSettings, what)
-        })?;
-        let (inputs, frames) = self.network_inputs(patches)?;
-        let inputs: Vec<&[f32]> = inputs.iter().map(Vec::as_slice).collect();
-        let values = network.infer(&inputs, patches.len(), frames);
-        let values = values.map_err(|e| bad(format!("`{}`: {e}", self.header.network)))?;
-        Ok(values.chunks_exact(values.len() / patches.len().max(1)).map(<[f32]>::to_vec).collect())
     }
 }
 

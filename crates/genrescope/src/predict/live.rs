@@ -9,7 +9,7 @@ use super::timeline::JudgedPatch;
 use super::{PatchLength, SHORTEST_S, Segment, Settings, judge};
 use crate::error::{Error, ErrorKind, Result};
 use crate::features::Reference;
-use crate::model::Model;
+use crate::model::{Model, PatchAnswer};
 
 /// Distance of neighbouring answers unless it is set, seconds.
 pub const LIVE_HOP_S: f64 = 0.5;
@@ -126,7 +126,8 @@ impl<'a> Listener<'a> {
             let scores = carried.scores(&self.buffer, end)?;
             let newest = hop.min(end);
             let pause = self.buffer.reason(end - newest, newest);
-            let judged = JudgedPatch { start: 0, frames: end, scores: pause.map_or(Ok(scores), Err) };
+            let answer = PatchAnswer { scores, music: 1.0 };
+            let judged = JudgedPatch { start: 0, frames: end, answer: pause.map_or(Ok(answer), Err) };
             moments.push(self.moment(&judged));
             self.due = end + hop;
         }

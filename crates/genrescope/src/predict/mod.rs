@@ -30,7 +30,7 @@ use crate::model::{FeatureInput, Model, PatchInput};
 
 use plan::{Patch, Plan};
 use stream::PatchStream;
-use timeline::{Grid, JudgedPatch, Labelling};
+use timeline::{Grid, JudgedPatch, Labelling, Verdict};
 
 pub use live::{LIVE_HOP_S, Listener, Moment};
 pub use stored::{Taggram, classify_frames, classify_frames_and_tags};
@@ -118,6 +118,8 @@ pub enum Reason {
     Silence,
     /// Half of it or more is missing from a damaged file.
     Gap,
+    /// Noise, speech, tones, applause, see [`MusicGate`](crate::model::MusicGate); there are scores all the same.
+    NotMusic,
 }
 
 impl Reason {
@@ -126,6 +128,15 @@ impl Reason {
         match self {
             Self::Silence => "silence",
             Self::Gap => "gap",
+            Self::NotMusic => "not_music",
+        }
+    }
+
+    /// The reason as people read it.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::NotMusic => "no music",
+            other => other.name(),
         }
     }
 }
@@ -139,7 +150,7 @@ pub struct Segment {
     pub end_s: f64,
     /// Its leading genre.
     pub genre: Option<String>,
-    /// One score a genre in the model's order, sum 1; empty for silence.
+    /// One score a genre in the model's order, sum 1; empty for silence and gaps.
     pub scores: Vec<f32>,
     /// Why there is no genre.
     pub reason: Option<Reason>,
@@ -149,6 +160,11 @@ impl Segment {
     /// Its genre, or the reason why it has none.
     pub fn name(&self) -> &str {
         self.genre.as_deref().or(self.reason.map(Reason::name)).unwrap_or("unknown")
+    }
+
+    /// The same, as people read it.
+    pub fn words(&self) -> &str {
+        self.genre.as_deref().or(self.reason.map(Reason::words)).unwrap_or("unknown")
     }
 }
 
@@ -161,7 +177,7 @@ pub struct Prediction {
     pub duration_s: f64,
     /// The leading genre.
     pub genre: Option<String>,
-    /// The mean of the patches' scores: one a genre in the model's order, sum 1; empty for silence.
+    /// The mean of the patches' scores: one a genre in the model's order, sum 1; empty for silence and gaps.
     pub scores: Vec<f32>,
     /// Why there is no genre.
     pub reason: Option<Reason>,
@@ -297,21 +313,23 @@ fn judge(
             return Ok(judged);
         }
         let heard: Vec<PatchInput> = batch.iter().filter_map(|patch| patch.input.clone().ok()).collect();
-        let mut scores = if heard.is_empty() { vec![] } else { model.scores(&heard)? }.into_iter();
+        let mut answers = if heard.is_empty() { vec![] } else { model.answers(&heard)? }.into_iter();
         if let Some(tagger) = model.tagger() {
             tag_windows::score(tagger, &batch)?;
         }
-        let mut scores_of = |patch: &Patch| {
-            let mut scores = scores.next().unwrap_or_default();
-            let tags = model.tagger().map(|tagger| tagger.model.header.genres.len());
-            scores.extend(tags.map(|tags| tag_windows::mean_scores(&patch.tags, tags)).unwrap_or_default());
-            scores
+        let tags = model.tagger().map(|tagger| tagger.model.header.genres.len());
+        let mut answer = |patch: &Patch| {
+            let mut answer = answers.next().ok_or(Reason::Gap)?;
+            answer
+                .scores
+                .extend(tags.map(|tags| tag_windows::mean_scores(&patch.tags, tags)).unwrap_or_default());
+            Ok(answer)
         };
         let known = judged.len();
         judged.extend(batch.into_iter().map(|patch| JudgedPatch {
             start: patch.start,
             frames: patch.frames,
-            scores: patch.input.as_ref().map(|_| scores_of(&patch)).map_err(|reason| *reason),
+            answer: patch.input.as_ref().map_err(|reason| *reason).and_then(|_| answer(&patch)),
         }));
         judged[known..].iter().try_for_each(|patch| watch(&plan.segment(patch, model)))?;
     }
@@ -320,13 +338,13 @@ fn judge(
 fn summary(model: &Model, judged: &[JudgedPatch], grid: &Grid) -> Prediction {
     let genres = &model.header.genres;
     let labels = Labelling::from(model);
-    let scores = timeline::track_scores(judged, labels);
+    let Verdict { genre, reason, scores } = labels.verdict(judged);
     let cells = timeline::smoothed(timeline::cells(judged, grid, labels), grid.smoothing_s, genres);
     Prediction {
         start_s: grid.start_s,
         duration_s: grid.end_s - grid.start_s,
-        genre: timeline::leader(&scores).map(|leader| genres[leader].clone()),
-        reason: scores.is_empty().then(|| timeline::reason(judged)),
+        genre,
+        reason,
         scores,
         segments: merge(&cells),
         cells,

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::tag_windows::TagWindow;
-use super::timeline::{Grid, JudgedPatch, leader};
+use super::timeline::{Grid, JudgedPatch, Labelling, Verdict};
 use super::{BATCH, Decoding, LONGEST_PATCH_S, PATCH_HOP, PatchLength, Reason, Segment, Settings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Model, PatchInput};
@@ -117,12 +117,12 @@ impl Plan {
     /// Where a patch lies in the recording, and what the network said of it.
     pub(crate) fn segment(&self, patch: &JudgedPatch, model: &Model) -> Segment {
         let time_s = |frame: usize| self.from_s + frame as f64 * self.frame_period_s;
-        let scores = model.settled(patch.scores.clone().unwrap_or_default());
+        let Verdict { genre, reason, scores } = Labelling::from(model).verdict(std::slice::from_ref(patch));
         Segment {
             start_s: time_s(patch.start),
             end_s: time_s(patch.start + patch.frames),
-            genre: leader(&scores).map(|leader| model.header.genres[leader].clone()),
-            reason: patch.scores.as_ref().err().copied(),
+            genre,
+            reason,
             scores,
         }
     }

@@ -4,7 +4,10 @@
 //! on request smoothed over some seconds; neighbouring cells that one genre leads are one *segment*. Silent and lost cells belong to no genre.
 
 use super::{Reason, Segment};
-use crate::model::Model;
+use crate::model::{Model, PatchAnswer};
+
+/// Below this mean probability a stretch is no music.
+const LEAST_MUSIC: f32 = 0.5;
 
 /// A patch and what the network said of it.
 #[derive(Clone, Debug)]
@@ -13,8 +16,8 @@ pub(crate) struct JudgedPatch {
     pub(crate) start: usize,
     /// Its length, frames.
     pub(crate) frames: usize,
-    /// One score a genre, of a joined model one a tag behind them; or why there is none.
-    pub(crate) scores: Result<Vec<f32>, Reason>,
+    /// One score a genre, of a joined model one a tag behind them, and how likely it is music; or why there is none.
+    pub(crate) answer: Result<PatchAnswer, Reason>,
 }
 
 /// What means of patches' scores say.
@@ -33,15 +36,45 @@ impl<'a> From<&'a Model> for Labelling<'a> {
 }
 
 impl Labelling<'_> {
-    fn settled(&self, means: Vec<f32>) -> Vec<f32> {
+    /// What patches say together: the mean of their answers, those without left out.
+    pub(crate) fn verdict(self, patches: &[JudgedPatch]) -> Verdict {
+        let answers = patches.iter().filter_map(|patch| patch.answer.as_ref().ok());
+        let scores = self.settled(mean(answers.clone().map(|answer| (answer.scores.as_slice(), 1.0))));
+        if scores.is_empty() {
+            let gap = patches.iter().all(|patch| matches!(patch.answer, Err(Reason::Gap)));
+            return Verdict::unknown(if gap { Reason::Gap } else { Reason::Silence });
+        }
+        let music: f32 = answers.clone().map(|answer| answer.music).sum::<f32>() / answers.count() as f32;
+        let reason = (music < LEAST_MUSIC).then_some(Reason::NotMusic);
+        Verdict {
+            genre: leader(&scores).filter(|_| reason.is_none()).map(|leader| self.genres[leader].clone()),
+            reason,
+            scores,
+        }
+    }
+
+    fn settled(self, means: Vec<f32>) -> Vec<f32> {
         match self.model {
             Some(model) => model.settled(means),
             None => means,
         }
     }
+}
 
-    fn leader(&self, scores: &[f32]) -> Option<String> {
-        leader(scores).map(|leader| self.genres[leader].clone())
+/// What is said of a stretch of a track.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Verdict {
+    /// The leading genre.
+    pub(crate) genre: Option<String>,
+    /// Why there is none.
+    pub(crate) reason: Option<Reason>,
+    /// One score a genre, sum 1; empty for silence and gaps.
+    pub(crate) scores: Vec<f32>,
+}
+
+impl Verdict {
+    fn unknown(reason: Reason) -> Self {
+        Self { genre: None, reason: Some(reason), scores: Vec::new() }
     }
 }
 
@@ -64,17 +97,6 @@ pub(crate) struct Grid {
     pub(crate) reasons: Vec<Option<Reason>>,
 }
 
-/// The mean of the patches' scores, those without left out; empty when none has any.
-pub(crate) fn track_scores(patches: &[JudgedPatch], labels: Labelling) -> Vec<f32> {
-    labels.settled(mean(patches.iter().filter_map(|patch| Some((patch.scores.as_deref().ok()?, 1.0)))))
-}
-
-/// Why a track has no genre: silence, if any of its patches is silent.
-pub(crate) fn reason(patches: &[JudgedPatch]) -> Reason {
-    let gap = patches.iter().all(|patch| matches!(patch.scores, Err(Reason::Gap)));
-    if gap { Reason::Gap } else { Reason::Silence }
-}
-
 /// The cells of a track. `patches` are in the order of their starts, and cover every frame.
 pub(crate) fn cells(patches: &[JudgedPatch], grid: &Grid, labels: Labelling) -> Vec<Segment> {
     let count = grid.frames.div_ceil(grid.cell_frames);
@@ -89,14 +111,14 @@ fn cell(patches: &[JudgedPatch], grid: &Grid, labels: Labelling, index: usize) -
     let own_reason = grid.reasons.get(index).copied().flatten();
     let covering = &patches[patches.partition_point(|patch| patch.start + patch.frames < end)..];
     let covering = &covering[..covering.partition_point(|patch| patch.start <= first)];
-    let judged = covering.iter().filter(|_| own_reason.is_none());
-    let scores = labels.settled(mean(judged.filter_map(|patch| Some((patch.scores.as_deref().ok()?, 1.0)))));
+    let Verdict { genre, reason, scores } =
+        own_reason.map_or_else(|| labels.verdict(covering), Verdict::unknown);
     let time_s = |frame: usize| grid.start_s + frame as f64 * grid.frame_period_s;
     Segment {
         start_s: time_s(first),
         end_s: if end == grid.frames { grid.end_s } else { time_s(end) },
-        genre: labels.leader(&scores),
-        reason: scores.is_empty().then(|| own_reason.unwrap_or_else(|| reason(covering))),
+        genre,
+        reason,
         scores,
     }
 }
@@ -108,12 +130,15 @@ pub(crate) fn smoothed(cells: Vec<Segment>, smoothing_s: f64, genres: &[String])
         return cells;
     }
     let smooth = |cell: &Segment| {
+        if cell.genre.is_none() {
+            return cell.clone();
+        }
         let middle_s = (cell.start_s + cell.end_s) / 2.0;
         let (from_s, to_s) = (middle_s - smoothing_s / 2.0, middle_s + smoothing_s / 2.0);
         let near = &cells[cells.partition_point(|other| other.end_s <= from_s)..];
         let near = &near[..near.partition_point(|other| other.start_s < to_s)];
         let shared_s = |other: &Segment| other.end_s.min(to_s) - other.start_s.max(from_s);
-        let judged = near.iter().filter(|other| cell.genre.is_some() && other.genre.is_some());
+        let judged = near.iter().filter(|other| other.genre.is_some());
         let scores = mean(judged.map(|other| (other.scores.as_slice(), shared_s(other))));
         let genre = leader(&scores).map(|leader| genres[leader].clone());
         Segment { genre, scores, ..cell.clone() }
@@ -160,12 +185,12 @@ mod tests {
         ["jazz", "rock"].map(String::from).to_vec()
     }
 
+    fn answer(jazz: f32, music: f32) -> PatchAnswer {
+        PatchAnswer { scores: vec![jazz, 1.0 - jazz], music }
+    }
+
     fn patch(start: usize, jazz: Option<f32>) -> JudgedPatch {
-        JudgedPatch {
-            start,
-            frames: 4,
-            scores: jazz.map(|jazz| vec![jazz, 1.0 - jazz]).ok_or(Reason::Silence),
-        }
+        JudgedPatch { start, frames: 4, answer: jazz.map(|jazz| answer(jazz, 1.0)).ok_or(Reason::Silence) }
     }
 
     fn grid(frames: usize, reasons: Vec<Option<Reason>>) -> Grid {
@@ -240,9 +265,30 @@ mod tests {
 
     #[test]
     fn silent_patches_do_not_count_in_the_track() {
-        let scores = |patches: &[JudgedPatch]| labelled(|labels| track_scores(patches, labels));
+        let scores = |patches: &[JudgedPatch]| labelled(|labels| labels.verdict(patches).scores);
         assert_eq!(scores(&[patch(0, Some(0.5)), patch(2, None), patch(4, Some(1.0))]), [0.75, 0.25]);
         assert!(scores(&[patch(0, None)]).is_empty());
+    }
+
+    #[test]
+    fn what_is_no_music_has_scores_and_no_genre_and_stays_out_of_its_neighbours() {
+        let talk = JudgedPatch { answer: Ok(answer(0.9, 0.1)), ..patch(4, None) };
+        let patches = [patch(0, Some(1.0)), patch(2, Some(0.0)), talk];
+        let cells = labelled(|labels| cells(&patches, &grid(8, vec![]), labels));
+        let reasons: Vec<_> = cells.iter().map(|cell| cell.reason).collect();
+        assert_eq!(reasons, [None, None, None, Some(Reason::NotMusic)], "the third is half music");
+        assert_eq!((cells[3].genre.clone(), cells[3].scores.len()), (None, 2));
+        assert_eq!(merge(&cells).len(), 3);
+        let smooth = smoothed(cells.clone(), 4.0, &genres());
+        assert_eq!(smooth[3], cells[3]);
+        // Half a second of the first cell, all of the second and of itself.
+        assert!((smooth[2].scores[0] - (0.5 * 1.0 + 0.5 + 0.45) / 2.5).abs() < 1e-6, "{smooth:?}");
+        let whole = |music| {
+            let talk = JudgedPatch { answer: Ok(answer(0.9, music)), ..patch(4, None) };
+            labelled(|labels| labels.verdict(&[patch(0, Some(1.0)), talk.clone(), talk.clone()]))
+        };
+        assert_eq!(whole(0.3).genre.as_deref(), Some("jazz"));
+        assert_eq!((whole(0.2).genre, whole(0.2).reason), (None, Some(Reason::NotMusic)));
     }
 
     #[test]

@@ -64,13 +64,14 @@ pub fn line(moment: &Moment, model: &ModelLabel) -> String {
     let (start, end) = (clock(segment.start_s, 0), clock(segment.end_s, 0));
     let span = format!("{start:>7} – {end:<7} ");
     let named = |&(index, score): &(usize, f32)| (model.genres[index].as_str(), 100.0 * score);
-    let text = match ranked(&segment.scores).iter().map(named).collect::<Vec<_>>()[..] {
+    let scores = if segment.genre.is_some() { &segment.scores[..] } else { &[] };
+    let text = match ranked(scores).iter().map(named).collect::<Vec<_>>()[..] {
         [(first, score), (second, runner_up), ..] => {
             let bar = "█".repeat((score / 5.0).round() as usize);
             format!("{first:<10} {score:3.0} %  {bar:<20}  {second} {runner_up:.0} %")
         }
         [(only, score)] => format!("{only:<10} {score:3.0} %"),
-        [] => segment.name().to_owned(),
+        [] => segment.words().to_owned(),
     };
     span + &text + if moment.provisional { "  (so far)" } else { "" }
 }
@@ -85,7 +86,7 @@ pub struct GenreTimes {
 impl GenreTimes {
     /// The time since the answer before belongs to this one.
     pub fn add(&mut self, moment: &Moment) {
-        let (name, end_s) = (moment.segment.name(), moment.segment.end_s);
+        let (name, end_s) = (moment.segment.words(), moment.segment.end_s);
         let new_s = end_s - self.until_s;
         self.until_s = end_s;
         match self.seconds.iter_mut().find(|(known, _)| known == name) {

@@ -30,7 +30,7 @@ pub struct Layout {
 
 /// From this score on an answer is called by this word.
 const CERTAINTY: [(f32, &str); 4] = [(0.8, "sure"), (0.6, "likely"), (0.4, "perhaps"), (0.0, "a guess")];
-const CERTAINTY_COLUMNS: usize = 7;
+const CERTAINTY_COLUMNS: usize = 8;
 const WIDEST_TIMELINE: usize = 120;
 const INDENT: &str = "  ";
 
@@ -91,7 +91,7 @@ impl Painter<'_> {
             }
             _ => ("unknown", String::new(), " ".repeat(bar_columns), reason(prediction)),
         };
-        let others = self.others(&prediction.scores);
+        let others = if prediction.unknown() { String::new() } else { self.others(&prediction.scores) };
         let others_columns = self.layout.top.saturating_sub(1).min(2) * (genre_columns + 7) + 4;
         format!(
             "{genre:<genre_columns$}  {percent:>5}  {bar}  {word:<CERTAINTY_COLUMNS$}  \
@@ -140,7 +140,7 @@ impl Painter<'_> {
 
     /// The segment's name in a block of its colour; a name that does not fit is cut.
     fn block(&self, segment: &Segment, columns: usize) -> String {
-        let name = segment.name();
+        let name = segment.words();
         let (margin, filler) = match self.layout.colour {
             Colour::Plain => ("", '─'),
             Colour::Ansi if columns >= name.chars().count() + 2 => (" ", ' '),
@@ -165,9 +165,10 @@ impl Painter<'_> {
     }
 
     fn segment_text(&self, segment: &Segment) -> String {
-        let best = ranked(&segment.scores).first().map(|best| percent(best.1)).unwrap_or_default();
+        let scores = if segment.genre.is_some() { &segment.scores[..] } else { &[] };
+        let best = ranked(scores).first().map(|best| percent(best.1)).unwrap_or_default();
         let genre_columns = self.genre_columns();
-        let text = format!("{:<genre_columns$}  {best:>5}  {}", segment.name(), self.others(&segment.scores));
+        let text = format!("{:<genre_columns$}  {best:>5}  {}", segment.words(), self.others(scores));
         text.trim_end().to_owned()
     }
 
@@ -232,7 +233,7 @@ impl Span {
 }
 
 fn reason(prediction: &Prediction) -> &'static str {
-    prediction.reason.map(|reason| reason.name()).unwrap_or_default()
+    prediction.reason.map(|reason| reason.words()).unwrap_or_default()
 }
 
 /// How sure an answer of this score is, in a word.

@@ -223,6 +223,7 @@ impl<'a> Run<'a> {
             vocabulary: Vocabulary::Genres,
             genres: self.dataset.genres.clone(),
             head: None,
+            music: None,
             normalisation: self.sampling.normalisation.clone(),
             features: self.sampling.features.clone(),
             trained_on: TrainedOn {

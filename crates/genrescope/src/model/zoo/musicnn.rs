@@ -17,7 +17,7 @@ use genrescope_nn::layers::{
 use genrescope_nn::{Graph, NodeId, ShapeError};
 
 /// Name of the node whose value is the embedding.
-pub(crate) const EMBEDDING: &str = "penultimate.norm";
+const EMBEDDING: &str = "penultimate.norm";
 
 const TIMBRAL_CHANNELS: usize = 204;
 /// Steps of a timbral kernel, and its share of the bands.

@@ -22,7 +22,7 @@ pub fn timeline(timeline: &Timeline) -> String {
             scores.map(|(genre, score)| format!("{} {}", timeline.model.genres[genre], percent(score)));
         vec![
             format!("{} – {}", clock(segment.start_s, 1), clock(segment.end_s, 1)),
-            text(segment.name()),
+            text(segment.words()),
             text(&scores.collect::<Vec<_>>().join(", ")),
         ]
     };

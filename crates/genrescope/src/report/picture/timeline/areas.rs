@@ -15,7 +15,8 @@ pub(super) const OTHERS: Rgb = [0xe6, 0xe6, 0xec];
 
 /// The genres of a timeline from the bottom of the areas up: the track's first one first.
 pub(super) fn seen(prediction: &Prediction) -> Vec<usize> {
-    let reaches = |genre: usize| prediction.cells.iter().any(|cell| cell.scores.get(genre) >= Some(&SEEN));
+    let judged = || prediction.cells.iter().filter(|cell| cell.genre.is_some());
+    let reaches = |genre: usize| judged().any(|cell| cell.scores.get(genre) >= Some(&SEEN));
     ranked(&prediction.scores).into_iter().map(|(genre, _)| genre).filter(|&genre| reaches(genre)).collect()
 }
 
@@ -24,10 +25,10 @@ pub(super) fn draw(prediction: &Prediction, genres: &[String], place: &Place, sc
     let Rectangle { y, height, .. } = place.rectangle;
     let order = seen(prediction);
     let cells = thinned(&prediction.cells);
-    for run in cells.chunk_by(|a, b| a.scores.is_empty() == b.scores.is_empty()) {
+    for run in cells.chunk_by(|a, b| a.genre.is_none() == b.genre.is_none()) {
         let (start_s, end_s) = (run[0].start_s, run[run.len() - 1].end_s);
         let whole = place.of(start_s, end_s);
-        if run[0].scores.is_empty() {
+        if run[0].genre.is_none() {
             scene.fill(whole, UNKNOWN, 0.25);
             continue;
         }
@@ -56,11 +57,12 @@ pub(super) fn draw(prediction: &Prediction, genres: &[String], place: &Place, sc
 fn thinned(cells: &[Segment]) -> Vec<Segment> {
     let together = cells.len().div_ceil(MOST_POINTS).max(1);
     let mean = |group: &[Segment]| {
-        let judged: Vec<&Segment> = group.iter().filter(|cell| !cell.scores.is_empty()).collect();
+        let judged: Vec<&Segment> = group.iter().filter(|cell| cell.genre.is_some()).collect();
         let genres = judged.first().map_or(0, |cell| cell.scores.len());
         let score = |genre| judged.iter().map(|cell| cell.scores[genre]).sum::<f32>() / judged.len() as f32;
         let scores = (0..genres).map(score).collect();
-        Segment { end_s: group[group.len() - 1].end_s, scores, ..group[0].clone() }
+        let shown = judged.first().copied().unwrap_or(&group[0]).clone();
+        Segment { start_s: group[0].start_s, end_s: group[group.len() - 1].end_s, scores, ..shown }
     };
     cells.chunks(together).map(mean).collect()
 }

@@ -111,10 +111,10 @@ impl Timeline<'_> {
         let [left, right] = SIDES;
         let prediction = self.prediction;
         let answer = prediction.genre.as_deref().unwrap_or("unknown");
-        let best = ranked(&prediction.scores).into_iter().next();
+        let best = ranked(&prediction.scores).into_iter().next().filter(|_| !prediction.unknown());
         let sure = match best {
             Some((_, score)) => format!("{}, {}", percent(score), certainty(score)),
-            None => prediction.reason.map_or("", |reason| reason.name()).to_owned(),
+            None => prediction.reason.map_or("", |reason| reason.words()).to_owned(),
         };
         let swatch = best.map_or(UNKNOWN, |(genre, _)| colour(answer, genre));
         scene.words((right, 48.0), Anchor::End, 26.0, INK, answer);
@@ -151,10 +151,10 @@ impl Timeline<'_> {
         let seen = areas::seen(self.prediction);
         let mut names: Vec<(&str, Rgb)> =
             seen.iter().map(|&genre| (genres[genre].as_str(), colour(&genres[genre], genre))).collect();
-        if seen.len() < genres.len() && !self.prediction.scores.is_empty() {
+        if seen.len() < genres.len() && self.prediction.cells.iter().any(|cell| cell.genre.is_some()) {
             names.push(("others", areas::OTHERS));
         }
-        if self.prediction.cells.iter().any(|cell| cell.scores.is_empty()) {
+        if self.prediction.cells.iter().any(|cell| cell.genre.is_none()) {
             names.push(("no genre", UNKNOWN));
         }
         let mut x = SIDES[0];
@@ -174,7 +174,7 @@ impl Timeline<'_> {
             let block = place.of(segment.start_s, segment.end_s);
             let colour = self.colour(segment);
             scene.fill(block, colour, 1.0);
-            let name = segment.name();
+            let name = segment.words();
             if width_of(name, FONT + 1.0) + 10.0 < block.width {
                 let at = (block.x + block.width / 2.0, block.y + block.height / 2.0 + 4.5);
                 scene.words(at, Anchor::Middle, FONT + 1.0, on(colour), name);
