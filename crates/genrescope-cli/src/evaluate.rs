@@ -1,6 +1,7 @@
 //! `genrescope evaluate SETTINGS.toml`: a protocol over one or many networks, fold by fold.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -33,7 +34,8 @@ Examples:
   genrescope evaluate settings.toml --out runs/cv --collect      # joins them
   genrescope evaluate settings.toml --out best --model best --taggrams tags.npz --readings r.csv
   genrescope evaluate settings.toml --out runs/svm --baseline svm
-  genrescope evaluate settings.toml --out runs/cv --perturb transpose   # trained folds"
+  genrescope evaluate settings.toml --out runs/cv --perturb transpose   # trained folds
+  genrescope evaluate settings.toml --out runs/twin --perturb audio=encoded"
 )]
 pub(crate) struct Args {
     /// Data, network, optimiser, variations and folds
@@ -69,9 +71,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", requires = "baseline")]
     table: Option<PathBuf>,
     /// Measure the folds that are trained once more on changed tracks, into a CSV beside result.json: transpose (-6 to 6
-    /// semitones into transposition.csv), or values such as transpose=-2,0,2; may be given many times
+    /// semitones into transposition.csv), or values such as transpose=-2,0,2; audio=DIR: from other recordings of the clips
+    /// of data.twin_of, a folder each below DIR (into audio.csv); may be given many times
     #[arg(long, value_name = "CHANGE", conflicts_with_all = ["fold", "folds", "collect", "baseline", "other_results"])]
-    perturb: Vec<Perturbation>,
+    perturb: Vec<Change>,
     /// Train nothing: read a finished joined model (best) once on the test part
     #[arg(long, value_name = "NAME", requires = "taggrams", conflicts_with_all = ["fold", "folds", "collect", "baseline", "perturb"])]
     model: Option<PathBuf>,
@@ -138,6 +141,25 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Ending> {
     print(&results.iter().map(summary).collect::<Vec<_>>().join("\n"))
 }
 
+/// What trained folds are measured on once more.
+#[derive(Clone, Debug)]
+enum Change {
+    Levels(Perturbation),
+    /// A folder of recordings a change.
+    Audio(PathBuf),
+}
+
+impl FromStr for Change {
+    type Err = genrescope::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.strip_prefix("audio=") {
+            Some(folder) => Ok(Self::Audio(folder.into())),
+            None => text.parse().map(Self::Levels),
+        }
+    }
+}
+
 /// Measures trained folds on changed tracks.
 fn perturb(
     args: &Args,
@@ -145,13 +167,28 @@ fn perturb(
     options: &EvaluateOptions,
     progress: &mut TrainingProgress,
 ) -> anyhow::Result<Ending> {
-    let results =
-        evaluate::perturb(experiments, options, &args.perturb, &mut |event| progress.show_evaluation(&event))
-            .with_context(|| format!("perturbing the tracks of {}", args.settings.display()))?;
+    let mut tables = Vec::new();
+    for change in &args.perturb {
+        let mut show = |event: evaluate::Event| progress.show_evaluation(&event);
+        let found = match (change, experiments) {
+            (Change::Levels(change), _) => {
+                let results =
+                    evaluate::perturb(experiments, options, std::slice::from_ref(change), &mut show);
+                results.map(|results| results.iter().map(PerturbedResult::to_csv).collect())
+            }
+            (Change::Audio(folder), [Experiment { settings, .. }]) => {
+                let results = evaluate::measure_recordings(settings, options, folder, &mut show);
+                results.map(|results| vec![evaluate::recordings_csv(&results)])
+            }
+            (Change::Audio(_), _) => anyhow::bail!("recordings are measured by settings of one experiment"),
+        };
+        tables
+            .extend(found.with_context(|| format!("perturbing the tracks of {}", args.settings.display()))?);
+    }
     if experiments.iter().any(|one| args.out.join(&one.name).join("result.json").exists()) {
         report::page(std::slice::from_ref(&args.out), &args.out)?;
     }
-    print(&results.iter().map(PerturbedResult::to_csv).collect::<Vec<_>>().join("\n"))
+    print(&tables.join("\n"))
 }
 
 /// The network of the settings, or the classifier that is asked for.

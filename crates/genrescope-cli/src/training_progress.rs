@@ -135,9 +135,9 @@ impl TrainingProgress {
                 let again = if *before { " (measured before)" } else { "" };
                 self.line(&format!("fold {number}: {percent:.1} % right{again}{left}"));
             }
-            Event::Perturbed { kind, value, figures } => {
-                let (name, unit, percent) = (kind.name(), kind.unit(), figures.accuracy_percent);
-                self.line(&format!("{name} {value} {unit}: {percent:.1} % of {} right", figures.tracks));
+            Event::Perturbed { change, figures } => {
+                let percent = figures.accuracy_percent;
+                self.line(&format!("{change}: {percent:.1} % of {} right", figures.tracks));
             }
             _ => {}
         }

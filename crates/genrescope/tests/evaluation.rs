@@ -1,6 +1,8 @@
 //! Protocols from settings to `result.json`, on a made-up data set in the layout of `gtzan-mel`.
 #![allow(clippy::unwrap_used)]
 
+mod support;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,12 +11,13 @@ use genrescope::ErrorKind;
 use genrescope::dataset::{Dataset, Extraction, Source};
 use genrescope::evaluate::{
     Classifier, EvaluateOptions, Event, Judge, Learner, Part, Readings, ResultFile, VectorSource, evaluate,
-    perturb,
+    measure_recordings, perturb,
 };
 use genrescope::features::{FrontEnd, rereference_db, resample_frames};
 use genrescope::model::Model;
 use genrescope::predict::{Settings as Judging, classify_frames};
 use genrescope::train::{Experiment, Progress, Settings};
+use support::{WavSample, wav};
 
 const BANDS: usize = 16;
 const FRAMES: usize = 40;
@@ -227,6 +230,45 @@ fn changed_tracks_of_a_test_part_are_read_on_record_once() {
     let rows = fs::read_to_string(path).unwrap();
     let row = format!("2026-01-02,\"tried (transpose -1 to 1 semitones, mean of 2)\",filtered,{mean:.1}");
     assert_eq!((rows.lines().count(), rows.lines().last()), (3, Some(row.as_str())));
+}
+
+/// Six seconds of a tone for each clip, low or high.
+fn record(folder: &Path, clips: &[(&str, f32)]) {
+    fs::create_dir_all(folder.join("any")).unwrap();
+    for (clip, tone_hz) in clips {
+        let sample = |n: usize| (n as f32 / 22_050.0 * tone_hz * std::f32::consts::TAU).sin() * 0.5;
+        let samples: Vec<f32> = (0..6 * 22_050).map(sample).collect();
+        let bytes = wav(&samples, 22_050, 1, WavSample::Int16);
+        fs::write(folder.join(format!("any/{clip}.wav")), bytes).unwrap();
+    }
+}
+
+#[test]
+fn trained_folds_are_measured_from_other_recordings_of_their_clips() {
+    let (data, audio, others) = (made_up("audio-data"), folder("audio-originals"), folder("audio-others"));
+    let [low, high] = [150.0, 9_000.0];
+    record(&audio, &[("c48", low), ("c49", high), ("c50", low), ("c51", high)]);
+    record(&others.join("as it was"), &[("c48", low), ("c49", high), ("c50", low), ("c51", high)]);
+    record(&others.join("higher"), &[("c48", high), ("c49", high), ("c50", high), ("c51", high)]);
+    let twin_of = format!("data.twin_of={:?}", audio.display().to_string());
+    let settings = settings(&data, &["folds.protocol=twin", "folds.learn=train+valid", &twin_of]);
+    let options = options(folder("audio-out"));
+    let measured = |settings: &Settings| measure_recordings(settings, &options, &others, &mut |_| ());
+    assert_eq!(measured(&settings).unwrap_err().kind(), ErrorKind::NotFound, "nothing is trained yet");
+    let from_audio = counted(&settings, &options).0.unwrap().from_audio.unwrap();
+    let results = measured(&settings).unwrap();
+    let kept: Vec<_> = results.iter().map(|result| (&result.name[..], result.kept_percent)).collect();
+    assert_eq!(kept, [("as it was", 100.0), ("higher", 50.0)], "{results:?}");
+    assert_eq!((&results[0].figures, from_audio.accuracy_percent), (&from_audio, 100.0));
+    assert_eq!(results[1].figures.accuracy_percent, 50.0);
+    let csv = fs::read_to_string(options.out.join("audio.csv")).unwrap();
+    assert!(
+        csv.starts_with("recordings,tracks,accuracy_percent,low,high,kept_percent\nas it was,4,100"),
+        "{csv}"
+    );
+    fs::remove_file(others.join("higher/any/c50.wav")).unwrap();
+    let error = measured(&settings).unwrap_err();
+    assert!(error.kind() == ErrorKind::BadSettings && error.to_string().contains("higher"), "{error}");
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod fold;
 mod joined;
 mod judge;
 mod measure;
+mod other_audio;
 mod perturb;
 mod readings;
 mod result;
@@ -26,6 +27,7 @@ mod vectors;
 
 pub use fold::{Answer, FoldResult, Judgement, tracks_of};
 pub use joined::evaluate_joined;
+pub use other_audio::{RecordingResult, measure_recordings, recordings_csv};
 pub use perturb::{Perturbation, PerturbationKind, PerturbedResult, perturb};
 pub use readings::Readings;
 pub use result::{Figures, FoldFigures, ResultFile};
@@ -112,10 +114,8 @@ pub enum Event<'a> {
     },
     /// The measured tracks were judged once more, changed.
     Perturbed {
-        /// What was changed.
-        kind: PerturbationKind,
-        /// By how much, in its unit.
-        value: f64,
+        /// What was changed, and by how much.
+        change: String,
         /// What the folds come to.
         figures: &'a Figures,
     },

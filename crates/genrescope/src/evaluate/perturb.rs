@@ -211,13 +211,13 @@ fn record(
 }
 
 /// The folds of an evaluation that are measured, with their models.
-struct TrainedFolds<'a> {
-    settings: &'a Settings,
-    folds: Vec<(usize, Model)>,
+pub(super) struct TrainedFolds<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) folds: Vec<(usize, Model)>,
 }
 
 impl<'a> TrainedFolds<'a> {
-    fn read(settings: &'a Settings, options: &EvaluateOptions) -> Result<Self> {
+    pub(super) fn read(settings: &'a Settings, options: &EvaluateOptions) -> Result<Self> {
         let toml = settings.to_toml();
         let any = (1..=super::LARGEST_FOLD)
             .find_map(|number| FoldResult::read(&result_path(options, number), &toml).transpose());
@@ -253,7 +253,8 @@ impl<'a> TrainedFolds<'a> {
             let genres = dataset.genres.len();
             let answers: Vec<Answer> = judged.iter().map(|one| one.answer(genres)).collect();
             let figures = Figures::new(&answers, genres);
-            progress(Event::Perturbed { kind: *kind, value, figures: &figures });
+            let change = format!("{} {value} {}", kind.name(), kind.unit());
+            progress(Event::Perturbed { change, figures: &figures });
             points.push((value, figures));
         }
         Ok(points)
