@@ -3,9 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
+use genrescope::ErrorKind;
 use genrescope::audio::Title;
 use genrescope::model::Model;
-use genrescope::predict::{PatchLength, Prediction, Settings, Watch, classify, classify_watched};
+use genrescope::predict::{
+    Occlusion, PatchLength, Prediction, Settings, Watch, classify, classify_watched, occlusion,
+};
 use genrescope::report::picture::timeline::{Answer, Overview, Timeline};
 use genrescope::report::text::printable;
 use genrescope::report::{Detail, Entry, ModelLabel, audacity, csv, jams, json, page};
@@ -23,7 +26,8 @@ Examples:
   genrescope timeline song.mp3 -o song.svg
   genrescope timeline song.mp3 -o song.html --patch-hop 1
   genrescope timeline song.mp3 -o labels.txt --smoothing 10     labels for Audacity
-  genrescope timeline song.mp3 -o song.png --compare default    first 10 s, mean of patches, whole track";
+  genrescope timeline song.mp3 -o song.png --compare default    first 10 s, mean of patches, whole track
+  genrescope timeline song.mp3 -o song.svg --why rock           what speaks for rock, and what against it";
 
 /// What is compared with the whole: the first seconds, as long as the model's authors took.
 const FIRST_S: f64 = 10.0;
@@ -48,6 +52,10 @@ pub(crate) struct Arguments {
     /// model too: a name or a file; `default` compares the ways alone
     #[arg(long, value_name = "OTHER")]
     compare: Option<PathBuf>,
+    /// Show which times and bands speak for a genre: how far its odds fall when they are hidden; the leading genre unless
+    /// given (30 times the work)
+    #[arg(long, value_name = "GENRE", num_args = 0..=1)]
+    why: Option<Option<String>>,
 }
 
 /// What is written.
@@ -91,6 +99,12 @@ struct Heard {
     prediction: Prediction,
 }
 
+/// What a picture shows below.
+struct More<'a> {
+    why: Option<&'a Occlusion>,
+    answers: &'a [Answer],
+}
+
 pub(crate) fn run(arguments: &Arguments, talk: &Talk) -> Result<Ending> {
     let format = Format::of(&arguments.output)?;
     let (model, settings) = arguments.judging.model_and_settings()?;
@@ -99,8 +113,9 @@ pub(crate) fn run(arguments: &Arguments, talk: &Talk) -> Result<Ending> {
     let [input] = &inputs[..] else {
         bail!("a timeline is of one recording, here are {}; name one", inputs.len());
     };
-    if other.is_some() && (!format.is_drawn() || matches!(input.source, Ok(Source::Stdin))) {
-        bail!("--compare draws a file (it is read several times) as .svg, .png or .html; name one");
+    let is_once = !format.is_drawn() || matches!(input.source, Ok(Source::Stdin));
+    if is_once && (other.is_some() || arguments.why.is_some()) {
+        bail!("--compare and --why draw a file (it is read several times) as .svg, .png or .html; name one");
     }
     let output = WholeFile::open(&arguments.output)?;
     let heard = match crew::work_on(input, |source| hear(source, &model, &settings)) {
@@ -116,8 +131,28 @@ pub(crate) fn run(arguments: &Arguments, talk: &Talk) -> Result<Ending> {
         Some(other) => answers(input, &[&model, other], &settings),
         None => Vec::new(),
     };
-    output.write(&written(format, input, heard, &answers, &ModelLabel::from(&model)))?;
+    let why = match explained(arguments, input, &model, &settings).transpose() {
+        Err(error) if error.kind() != ErrorKind::BadSettings => {
+            talk.error(&error.to_string());
+            return Ok(Ending::SomeFailed);
+        }
+        why => why?,
+    };
+    let more = More { why: why.as_ref(), answers: &answers };
+    output.write(&written(format, input, heard, &more, &ModelLabel::from(&model)))?;
     Ok(Ending::Fine)
+}
+
+/// What speaks for a genre, if that is asked for.
+fn explained(
+    arguments: &Arguments,
+    input: &Input,
+    model: &Model,
+    settings: &Settings,
+) -> Option<genrescope::Result<Occlusion>> {
+    let genre = arguments.why.as_ref()?.as_deref();
+    let rate_hz = model.header.front_end.sample_rate_hz;
+    Some(crew::work_on(input, |source| occlusion(model, source.open(rate_hz)?, settings, genre)))
 }
 
 fn hear(source: &Source, model: &Model, settings: &Settings) -> genrescope::Result<Heard> {
@@ -159,7 +194,7 @@ fn answers(input: &Input, models: &[&Model; 2], settings: &Settings) -> Vec<Answ
     judged_by.iter().flat_map(|model| ways.iter().map(move |way| answer(model, way))).collect()
 }
 
-fn written(format: Format, input: &Input, heard: Heard, answers: &[Answer], label: &ModelLabel) -> Vec<u8> {
+fn written(format: Format, input: &Input, heard: Heard, more: &More, label: &ModelLabel) -> Vec<u8> {
     let file_name = Path::new(&input.name).file_name().map_or("-".into(), |name| name.to_string_lossy());
     let file_name = printable(&file_name);
     let Heard { title, overview, prediction } = heard;
@@ -169,7 +204,8 @@ fn written(format: Format, input: &Input, heard: Heard, answers: &[Answer], labe
         model: label,
         prediction: &prediction,
         overview: &overview,
-        answers,
+        why: more.why,
+        answers: more.answers,
     };
     match format {
         Format::Picture(format) => return bytes_of(&drawn().scene(), format),

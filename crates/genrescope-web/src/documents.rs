@@ -96,6 +96,7 @@ impl<'a> Documents<'a> {
             model: self.label,
             prediction: &self.heard.prediction,
             overview: &self.heard.overview,
+            why: None,
             answers: &[],
         }
     }

@@ -8,7 +8,10 @@ use std::io::Cursor;
 use genrescope::audio::{AudioStream, Waveform};
 use genrescope::features::{Reference, mel_spectrogram, patch_db};
 use genrescope::model::{Header, Model, MusicGate};
-use genrescope::predict::{Decoding, PatchLength, Prediction, Reason, Settings, classify, classify_frames};
+use genrescope::predict::{
+    BAND_GROUPS, Decoding, Occlusion, PatchLength, Prediction, Reason, Settings, classify, classify_frames,
+    occlusion,
+};
 use genrescope::{ErrorKind, Result};
 use support::{WavSample, assert_all_close, assert_refused, small_header, small_model, sound, wav};
 
@@ -127,6 +130,49 @@ fn a_stretch_that_is_no_music_is_a_segment_of_its_own() {
     assert_eq!((reasons.first(), reasons.last()), (Some(&of_music.reason), Some(&of_other.reason)));
     let change_s = both.segments.iter().find(|segment| segment.reason != of_music.reason).unwrap().start_s;
     assert!((change_s - 20.0).abs() < 3.0, "{change_s}");
+}
+
+fn occluded(model: &Model, samples: &[f32], genre: Option<&str>) -> Result<Occlusion> {
+    let bytes = wav(samples, RATE_HZ, 1, WavSample::Float32);
+    let stream = AudioStream::from_reader(Box::new(Cursor::new(bytes)), "song.wav", RATE_HZ)?;
+    occlusion(model, stream, &Settings::default(), genre)
+}
+
+#[test]
+fn hidden_parts_lower_the_odds_of_a_genre_as_they_do_by_hand() {
+    let (model, samples) = (small_model("residual"), seconds(3.1));
+    let why = occluded(&model, &samples, Some("pop")).unwrap();
+    let mel =
+        mel_spectrogram(&Waveform { samples, sample_rate_hz: RATE_HZ }, &model.header.front_end).unwrap();
+    let (bands, frames) = (mel.bands, model.header.patch_frames);
+    let db = patch_db(&mel.power[..frames * bands], &model.header.front_end, None);
+    let odds = |db: Vec<f32>| {
+        let pop = f64::from(model.scores(&[db.into()]).unwrap()[0][1]);
+        (pop / (1.0 - pop)).ln()
+    };
+    // The second quarter of the time, the highest eighth of the bands.
+    let mut hidden = db.clone();
+    for band in bands - bands / BAND_GROUPS..bands {
+        let mean = (0..frames).map(|frame| db[frame * bands + band]).sum::<f32>() / frames as f32;
+        (frames / 4..frames / 2).for_each(|frame| hidden[frame * bands + band] = mean);
+    }
+    assert_eq!(why.genre, "pop");
+    let found = f64::from(why.slots[1].weights[BAND_GROUPS - 1]);
+    assert!((found - (odds(db) - odds(hidden))).abs() < 1e-4, "{found}");
+    assert!(found.abs() > 1e-5, "hiding changes something");
+}
+
+#[test]
+fn what_speaks_for_a_genre_lies_side_by_side_and_leaves_silence_out() {
+    let model = small_model("residual");
+    let samples = [seconds(7.0), vec![0.0; 8 * RATE_HZ as usize], seconds(4.0)].concat();
+    let why = occluded(&model, &samples, None).unwrap();
+    assert_eq!(Some(&why.genre), judged(&model, &samples).genre.as_ref());
+    assert!(why.slots.windows(2).all(|pair| pair[0].end_s <= pair[1].start_s + 1e-9), "{why:?}");
+    assert!(why.slots.iter().any(|slot| slot.start_s < 6.0) && why.slots.last().unwrap().end_s > 18.5);
+    assert!(!why.slots.iter().any(|slot| slot.start_s > 9.5 && slot.end_s < 13.0), "{why:?}");
+    assert_refused(occluded(&model, &samples, Some("polka")), ErrorKind::BadSettings, "jazz, pop, rock");
+    assert_refused(occluded(&model, &[0.0; 100_000], None), ErrorKind::TooShort, "silence");
 }
 
 #[test]

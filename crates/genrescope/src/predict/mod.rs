@@ -19,6 +19,7 @@ mod stored;
 mod stream;
 mod tag_windows;
 mod timeline;
+mod why;
 
 use std::ops::Range;
 use std::sync::mpsc::sync_channel;
@@ -35,6 +36,7 @@ use timeline::{Grid, JudgedPatch, Labelling, Verdict};
 pub use live::{LIVE_HOP_S, Listener, Moment};
 pub use stored::{Taggram, classify_frames, classify_frames_and_tags};
 pub use timeline::merge;
+pub use why::{BAND_GROUPS, Occlusion, Slot, occlusion};
 
 /// Less audio than this is not judged, seconds.
 pub const SHORTEST_S: f64 = 0.5;

@@ -6,6 +6,7 @@
 mod answers;
 mod areas;
 mod overview;
+mod why;
 
 pub use answers::Answer;
 pub use overview::Overview;
@@ -14,7 +15,7 @@ use super::png::width_of;
 use super::scene::{Anchor, DARK, FAINT, INK, LIGHT, RULE, Rectangle, Scene, Shape};
 use super::{MEL_HZ, mel_height};
 use crate::audio::Title;
-use crate::predict::{Prediction, Segment};
+use crate::predict::{Occlusion, Prediction, Segment};
 use crate::report::palette::{Rgb, UNKNOWN, colour, ink};
 use crate::report::text::{certainty, clock, percent, printable};
 use crate::report::{ModelLabel, ranked};
@@ -42,6 +43,8 @@ pub struct Timeline<'a> {
     pub prediction: &'a Prediction,
     /// What was heard.
     pub overview: &'a Overview,
+    /// What speaks for a genre, below the spectrogram.
+    pub why: Option<&'a Occlusion>,
     /// Other answers, side by side below; may be empty.
     pub answers: &'a [Answer],
 }
@@ -75,7 +78,8 @@ impl Place {
 impl Timeline<'_> {
     /// The picture.
     pub fn scene(&self) -> Scene {
-        let mut scene = Scene::of_size(WIDTH, HEIGHT + answers::height(self.answers.len()));
+        let below = HEIGHT + self.why.map_or(0.0, |_| why::HEIGHT);
+        let mut scene = Scene::of_size(WIDTH, below + answers::height(self.answers.len()));
         self.heading(&mut scene);
         self.legend(&mut scene);
         areas::draw(self.prediction, &self.model.genres, &self.place(&AREAS), &mut scene);
@@ -84,7 +88,11 @@ impl Timeline<'_> {
         self.segments(&mut scene);
         self.changes(&mut scene);
         self.axes(&mut scene);
-        answers::draw(self.answers, HEIGHT, &mut scene);
+        if let Some(why) = self.why {
+            let field = why::draw(why, HEIGHT, &self.place(&SPECTRUM), &mut scene);
+            pitch_axis(&field, &mut scene);
+        }
+        answers::draw(self.answers, below, &mut scene);
         scene
     }
 
@@ -214,13 +222,8 @@ impl Timeline<'_> {
             let at = AREAS.y + AREAS.height * (1.0 - share) + 0.35 * FONT;
             scene.words((left - 8.0, at), Anchor::End, FONT, INK, &percent(share as f32));
         }
-        for hz in MEL_HZ {
-            let at = bottom - SPECTRUM.height * mel_height(f64::from(hz));
-            let name = if hz < 1000 { format!("{hz} Hz") } else { format!("{} kHz", hz / 1000) };
-            scene.stroke((left - 5.0, at), (left, at), FAINT, 1.0);
-            scene.words((left - 8.0, at + 0.35 * FONT), Anchor::End, FONT, INK, &name);
-        }
         let place = self.place(&SPECTRUM);
+        pitch_axis(&place.rectangle, scene);
         let step = step_s(self.prediction.duration_s);
         let decimals = usize::from(step < 1.0);
         let first = (self.prediction.start_s / step - 1e-9).ceil() as u64;
@@ -234,6 +237,16 @@ impl Timeline<'_> {
         let unit =
             if self.prediction.duration_s < 3600.0 { "minutes:seconds" } else { "hours:minutes:seconds" };
         scene.words((right, bottom + 16.0 + 2.0 * FONT), Anchor::End, FONT - 1.0, FAINT, unit);
+    }
+}
+
+/// Names of pitches at the left of a field of bands.
+fn pitch_axis(field: &Rectangle, scene: &mut Scene) {
+    for hz in MEL_HZ {
+        let at = field.y + field.height * (1.0 - mel_height(f64::from(hz)));
+        let name = if hz < 1000 { format!("{hz} Hz") } else { format!("{} kHz", hz / 1000) };
+        scene.stroke((field.x - 5.0, at), (field.x, at), FAINT, 1.0);
+        scene.words((field.x - 8.0, at + 0.35 * FONT), Anchor::End, FONT, INK, &name);
     }
 }
 
