@@ -81,22 +81,7 @@ pub(crate) fn load_tags(choice: Option<&Path>) -> Result<Model> {
 
 /// Any model: the one inside, one by name, or one from a file.
 pub(crate) fn find(choice: Option<&Path>) -> Result<Model> {
-    let name = choice.map_or(Some("default"), Path::to_str);
-    match (name, choice) {
-        (Some("default" | "fast"), _) | (_, None) => Ok(Model::embedded()?),
-        (Some("best"), _) => Ok(Model::best()?),
-        (Some("musicnn"), _) => Ok(Model::musicnn()?),
-        (_, Some(path)) => from_file(path),
-    }
-}
-
-fn from_file(path: &Path) -> Result<Model> {
-    let is_name = path.extension().is_none() && path.components().count() == 1;
-    if is_name && !path.exists() {
-        let name = path.display();
-        return Err(anyhow!("no model is called `{name}`; give `fast`, `best` or a model file"));
-    }
-    Model::load(path).context("the model cannot be used")
+    Model::find(choice).context("the model cannot be used")
 }
 
 fn row(architecture: &Architecture) -> genrescope::Result<Row> {

@@ -7,6 +7,7 @@ mod card;
 mod export;
 mod file;
 mod joined;
+mod named;
 mod outline;
 mod sequence;
 mod vertical;
