@@ -35,6 +35,9 @@ impl<'py> FromPyObject<'_, 'py> for PadMode {
     }
 }
 
+/// float32 `[n]`.
+type Signal<'py> = Bound<'py, PyArray1<f32>>;
+
 /// How the samples are cut.
 fn framing(frame_samples: usize, hop_samples: usize, padding: PadMode) -> Result<Framing> {
     let in_range = (2..=LONGEST_FFT).contains(&frame_samples) && frame_samples.is_multiple_of(2);
@@ -246,10 +249,7 @@ pub(crate) fn tempo<'py>(
 
 /// Harmonic and percussive part: `librosa.effects.hpss`, `[n]` → twice `[n]`.
 #[pyfunction]
-pub(crate) fn hpss<'py>(
-    py: Python<'py>,
-    y: Samples,
-) -> PyResult<(Bound<'py, PyArray1<f32>>, Bound<'py, PyArray1<f32>>)> {
+pub(crate) fn hpss<'py>(py: Python<'py>, y: Samples) -> PyResult<(Signal<'py>, Signal<'py>)> {
     let parts = unlocked(py, || Ok(ours::hpss(&y.0, Framing::with_padding(Padding::Constant))))?;
     Ok((parts.harmonic.into_pyarray(py), parts.percussive.into_pyarray(py)))
 }
