@@ -1,4 +1,8 @@
-"""Threads run at once: each of them is held inside the package until the other is there too."""
+"""Threads run at once: each of them is held inside the package until the other is there too.
+
+If the package kept the interpreter's lock, nobody could feed the pipes and the process would stand still: whoever runs
+this sets a limit of time, as `.ci/run` does.
+"""
 
 import os
 import threading
