@@ -1,4 +1,4 @@
-"""THIRD-PARTY-NOTICES.md: every crate that the `genrescope` binary is built from, and the terms it comes under.
+"""THIRD-PARTY-NOTICES.md: every crate that the `genrescope` binary and the Python wheel are built from, and its terms.
 
     python3 reference/make_third_party_notices.py            # rewrites the file (all platforms; may download crates)
     python3 reference/make_third_party_notices.py --check    # no network: this platform's crates against the file
@@ -16,7 +16,8 @@ import sys
 
 ROOT = pathlib.Path(__file__).parent.parent
 NOTICES = ROOT / "THIRD-PARTY-NOTICES.md"
-BINARY = "genrescope-cli"
+BUILT = ["genrescope-cli", "genrescope-python"]
+FEATURES = ["--features", "genrescope-python/arrow"]  # those of the wheel
 LETTERS = ROOT / "crates" / "genrescope" / "src" / "report" / "picture" / "LETTERS-LICENCE"
 MUSICNN = ROOT / "crates" / "genrescope" / "models" / "MUSICNN-LICENCE"
 PAGE = ROOT / "crates" / "genrescope-web" / "page"
@@ -26,8 +27,8 @@ USUAL_TEXT = {"MIT": ROOT / "LICENSE-MIT"}  # for crates that name a licence and
 PREFERRED = ["Apache-2.0", "MIT", "Zlib", "BSD-3-Clause", "MIT-0", "Unlicense"]
 HEAD = """# Third-party notices
 
-Genrescope itself is under MIT or Apache-2.0, at your choice. Its binary is built from the crates below, each under
-its own terms. Made by `reference/make_third_party_notices.py`; do not edit by hand.
+Genrescope itself is under MIT or Apache-2.0, at your choice. Its binary and its Python wheel are built from the crates
+below, each under its own terms. Made by `reference/make_third_party_notices.py`; do not edit by hand.
 
 **Source of the parts under the Mozilla Public License 2.0.** The Symphonia crates are used unchanged. Their source
 code is in the public crate registry under the names and versions of the table and at
@@ -61,7 +62,7 @@ Crates taken under Apache-2.0 come under the text in `LICENSE-APACHE`.
 
 
 def metadata(*options):
-    command = ["cargo", "metadata", "--format-version", "1", "--locked", *options]
+    command = ["cargo", "metadata", "--format-version", "1", "--locked", *FEATURES, *options]
     return json.loads(subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout)
 
 
@@ -71,10 +72,10 @@ def host():
 
 
 def linked(graph):
-    """Packages reached from the binary by normal dependencies, the project's own left out, by name and version."""
+    """Packages reached from the binary and the wheel by normal dependencies, the project's own left out, by name and version."""
     packages = {package["id"]: package for package in graph["packages"]}
     edges = {node["id"]: node["deps"] for node in graph["resolve"]["nodes"]}
-    waiting = [identity for identity, package in packages.items() if package["name"] == BINARY]
+    waiting = [identity for identity, package in packages.items() if package["name"] in BUILT]
     reached = set(waiting)
     while waiting:
         for edge in edges[waiting.pop()]:
@@ -172,7 +173,7 @@ def untrue_claims(packages):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="third-party notices of the binary")
+    parser = argparse.ArgumentParser(description="third-party notices of the binary and the wheel")
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
     if parser.parse_args().check:
         packages = linked(metadata("--offline", "--filter-platform", host()))

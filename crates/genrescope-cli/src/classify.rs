@@ -1,20 +1,18 @@
 //! `genrescope classify`: recordings → their genres.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
 use genrescope::model::{Model, Vocabulary};
-use genrescope::predict::{Decoding, Settings, classify};
+use genrescope::predict::Settings;
 use genrescope::report::{Detail, Entry, ModelLabel};
 
-use crate::crew::{self, Event};
+use crate::crew::{self, Event, InOrder};
 use crate::exit::Ending;
 use crate::inputs;
-use crate::inputs::{Input, Source};
-use crate::judging::Judging;
+use crate::judging::{Judging, judge};
 use crate::output::{Format, Report, Style};
 use crate::talk::Talk;
 use crate::threads::Threads;
@@ -100,24 +98,9 @@ pub(crate) fn run(arguments: &Arguments, talk: &Talk) -> Result<Ending> {
     let report = Report::open(arguments.output.as_deref(), arguments.style(&model), label)?;
     let count = inputs.len();
     let talk = talk.counting_to(count);
-    let events = crew::start(inputs, threads, judging(model, &settings, crew::threads_each(threads, count)))?;
+    let events = crew::start(inputs, threads, judge(model, &settings, crew::threads_each(threads, count)))?;
     Desk { count, report, talk, strict: arguments.strict, failed: 0, judged_s: 0.0, started: Instant::now() }
         .run(&events)
-}
-
-/// What the crew does with an input.
-fn judging(model: Model, settings: &Settings, threads_each: usize) -> impl Fn(&Input) -> Entry + use<> {
-    let decoding = if threads_each > 1 { Decoding::Ahead } else { Decoding::Inline };
-    let settings = Settings { decoding, ..settings.clone() };
-    let sample_rate_hz = model.header.front_end.sample_rate_hz;
-    move |input| {
-        let judge = |source: &Source| classify(&model, source.open(sample_rate_hz)?, &settings);
-        let outcome = crew::work_on(input, judge).map(|mut prediction| {
-            prediction.warnings.extend(input.warning());
-            prediction
-        });
-        Entry { path: input.name.clone(), outcome }
-    }
 }
 
 /// Where the crew's results come in.
@@ -134,15 +117,13 @@ struct Desk {
 impl Desk {
     /// Writes results in the order of the inputs, as soon as it is their turn.
     fn run(mut self, events: &Receiver<Event<Entry>>) -> Result<Ending> {
-        let mut waiting = BTreeMap::new();
-        let mut next = 0;
-        while next < self.count {
-            match events.recv()? {
-                Event::Done(number, entry) => drop(waiting.insert(number, entry)),
-                Event::Interrupted => return self.interrupted(&waiting),
-            }
-            while let Some(entry) = waiting.remove(&next) {
-                next += 1;
+        let mut results = InOrder::default();
+        for _ in 0..self.count {
+            let (number, entry) = match events.recv()? {
+                Event::Done(number, entry) => (number, entry),
+                Event::Interrupted => return self.interrupted(results),
+            };
+            for (_, entry) in results.add(number, entry) {
                 self.take(&entry)?;
                 if self.strict && self.failed > 0 {
                     return self.end();
@@ -178,9 +159,9 @@ impl Desk {
     }
 
     /// What is finished is kept, also where an earlier input is not.
-    fn interrupted(mut self, waiting: &BTreeMap<usize, Entry>) -> Result<Ending> {
-        for entry in waiting.values() {
-            self.take(entry)?;
+    fn interrupted(mut self, results: InOrder<Entry>) -> Result<Ending> {
+        for entry in results.into_waiting() {
+            self.take(&entry)?;
         }
         self.end().map(|_| Ending::Interrupted)
     }

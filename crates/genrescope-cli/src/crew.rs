@@ -1,5 +1,6 @@
 //! Recordings → results, on all cores: one recording a thread; a single one has all threads to itself.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -17,6 +18,36 @@ pub(crate) enum Event<T> {
     Done(usize, T),
     /// Ctrl-C.
     Interrupted,
+}
+
+/// Results on their way into the order of the inputs.
+pub(crate) struct InOrder<T> {
+    waiting: BTreeMap<usize, T>,
+    next: usize,
+}
+
+impl<T> Default for InOrder<T> {
+    fn default() -> Self {
+        Self { waiting: BTreeMap::new(), next: 0 }
+    }
+}
+
+impl<T> InOrder<T> {
+    /// Takes the result of an input; gives those whose turn it is, with their numbers.
+    pub(crate) fn add(&mut self, number: usize, result: T) -> Vec<(usize, T)> {
+        self.waiting.insert(number, result);
+        let mut ready = Vec::new();
+        while let Some(result) = self.waiting.remove(&self.next) {
+            ready.push((self.next, result));
+            self.next += 1;
+        }
+        ready
+    }
+
+    /// Those that wait for an earlier one.
+    pub(crate) fn into_waiting(self) -> impl Iterator<Item = T> {
+        self.waiting.into_values()
+    }
 }
 
 /// What the crew works on.

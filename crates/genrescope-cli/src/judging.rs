@@ -1,12 +1,14 @@
-//! How recordings are judged: what `classify` and `timeline` can be told alike.
+//! How recordings are judged: what `classify`, `timeline` and `analyze` can be told alike.
 
 use std::path::PathBuf;
 
 use anyhow::Result;
 use genrescope::model::Model;
-use genrescope::predict::{PatchLength, Settings};
+use genrescope::predict::{Decoding, PatchLength, Settings, classify};
+use genrescope::report::Entry;
 
-use crate::models;
+use crate::inputs::{Input, Source};
+use crate::{crew, models};
 
 #[derive(clap::Args)]
 pub(crate) struct Judging {
@@ -52,6 +54,25 @@ impl Judging {
         };
         settings.check(&model)?;
         Ok((model, settings))
+    }
+}
+
+/// What the crew does with an input.
+pub(crate) fn judge(
+    model: Model,
+    settings: &Settings,
+    threads_each: usize,
+) -> impl Fn(&Input) -> Entry + use<> {
+    let decoding = if threads_each > 1 { Decoding::Ahead } else { Decoding::Inline };
+    let settings = Settings { decoding, ..settings.clone() };
+    let sample_rate_hz = model.header.front_end.sample_rate_hz;
+    move |input| {
+        let judge = |source: &Source| classify(&model, source.open(sample_rate_hz)?, &settings);
+        let outcome = crew::work_on(input, judge).map(|mut prediction| {
+            prediction.warnings.extend(input.warning());
+            prediction
+        });
+        Entry { path: input.name.clone(), outcome }
     }
 }
 

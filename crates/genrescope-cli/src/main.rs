@@ -1,6 +1,7 @@
 //! The `genrescope` command line: one file a command.
 #![forbid(unsafe_code)]
 
+mod analyze;
 #[cfg(feature = "baselines")]
 mod baselines;
 mod bench;
@@ -66,6 +67,7 @@ enum Command {
     Library(library::LibraryArguments),
     Tag(library::TagArguments),
     Undo(library::UndoArguments),
+    Analyze(analyze::Arguments),
     Serve(serve::Arguments),
     Dataset(dataset::Arguments),
     Train(train::Args),
@@ -92,6 +94,7 @@ fn main() -> std::process::ExitCode {
         Command::Library(arguments) => library::look(&arguments, &talk),
         Command::Tag(arguments) => library::tag(&arguments, &talk),
         Command::Undo(arguments) => library::undo(&arguments, &talk),
+        Command::Analyze(arguments) => analyze::run(&arguments, &talk),
         Command::Serve(arguments) => serve::run(&arguments, &talk),
         Command::Dataset(arguments) => dataset::run(&arguments, &talk),
         Command::Train(arguments) => train::run(&arguments, &talk),

@@ -2,14 +2,9 @@
 
 use std::sync::Arc;
 
-use genrescope::audio::Waveform;
-use genrescope::features::{Column, FeatureSet, Padding, SAMPLE_RATE_HZ, mel_spectrogram, patch_db};
-use genrescope::model::{Model, PatchInput};
-
-/// Patches that the network sees at once: its convolutions give 20 MB each.
-const PATCHES_AT_ONCE: usize = 2;
-/// Numbers of musicnn's embedding.
-const EMBEDDING: usize = 200;
+use genrescope::features::{Column, FeatureSet, Padding, SAMPLE_RATE_HZ};
+use genrescope::model::Model;
+use genrescope::predict::{EMBEDDING, embedding};
 
 #[derive(Clone)]
 pub(super) enum ColumnSet {
@@ -51,22 +46,4 @@ impl ColumnSet {
             Self::Embedding(model) => embedding(model, samples),
         }
     }
-}
-
-/// A rest that is shorter than a patch is left out, but where it is all there is.
-fn embedding(model: &Model, samples: &[f32]) -> genrescope::Result<Vec<f64>> {
-    let front_end = &model.header.front_end;
-    let waveform = Waveform { samples: samples.to_vec(), sample_rate_hz: front_end.sample_rate_hz };
-    let mel = mel_spectrogram(&waveform, front_end)?;
-    let length = model.header.patch_frames.min(mel.frames()).max(1);
-    let rows = mel.power.chunks_exact(length * mel.bands);
-    let patches: Vec<PatchInput> = rows.map(|rows| patch_db(rows, front_end, None).into()).collect();
-    let mut sums = vec![0.0; EMBEDDING];
-    for patches in patches.chunks(PATCHES_AT_ONCE) {
-        for values in model.embeddings(patches)? {
-            sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += f64::from(value));
-        }
-    }
-    let count = patches.len().max(1) as f64;
-    Ok(sums.into_iter().map(|sum| sum / count).collect())
 }

@@ -42,17 +42,16 @@ pub(crate) fn load_tags(choice: Option<&Path>) -> Result<Model> {
 pub(crate) fn find(choice: Option<&Path>) -> Result<Model> {
     let Some(choice) = choice else {
         return match Folder::of_the_user().chosen()? {
-            Chosen::Inside(name) => inside(name),
+            Chosen::Inside(name) => Ok(Model::find(Some(Path::new(name)))?),
             Chosen::Installed(installed) => Ok(installed.model),
         };
     };
-    match choice.to_str() {
-        Some(name) if is_inside(name) => inside(name),
-        Some(name) if is_name(choice) => {
+    match choice.to_str().filter(|name| !is_inside(name) && is_name(choice)) {
+        Some(name) => {
             let (_, installed) = Folder::of_the_user().find(name)?.ok_or_else(|| unknown(name))?;
             Ok(installed.model)
         }
-        _ => Model::load(choice).context("the model cannot be used"),
+        None => Model::find(Some(choice)).context("the model cannot be used"),
     }
 }
 
@@ -60,12 +59,4 @@ pub(crate) fn find(choice: Option<&Path>) -> Result<Model> {
 fn is_name(choice: &Path) -> bool {
     let named_like_a_file = choice.extension().is_some_and(|ending| ending == "safetensors");
     choice.components().count() == 1 && !named_like_a_file && !choice.is_file()
-}
-
-fn inside(name: &str) -> Result<Model> {
-    Ok(match name {
-        "best" => Model::best()?,
-        "musicnn" => Model::musicnn()?,
-        _ => Model::embedded()?,
-    })
 }

@@ -8,6 +8,7 @@ mod export;
 mod file;
 mod joined;
 mod music;
+mod named;
 mod outline;
 mod sequence;
 mod vertical;

@@ -11,6 +11,7 @@
 //! need the mel spectrogram to the end, 24 MB an hour.
 
 mod carried;
+mod embedding;
 mod live;
 mod patch_buffer;
 mod plan;
@@ -33,6 +34,7 @@ use plan::{Patch, Plan};
 use stream::PatchStream;
 use timeline::{Grid, JudgedPatch, Labelling, Verdict};
 
+pub use embedding::{EMBEDDING, embedding};
 pub use live::{LIVE_HOP_S, Listener, Moment};
 pub use stored::{Taggram, classify_frames, classify_frames_and_tags};
 pub use timeline::merge;

@@ -1,0 +1,5 @@
+"""librosa's effects by its names."""
+
+from ._genrescope import hpss
+
+__all__ = ["hpss"]
