@@ -19,8 +19,8 @@ pub const SCHEMA: &str = "genrescope.tracks/1";
 /// | `duration_s` | float64 | length of the judged part, s |
 /// | `genre` | utf8 | null: none, see `reason` or `error` |
 /// | `unknown` | bool | whether it was judged and has no genre |
-/// | `reason` | utf8 | why it has none: `silence`, `gap` |
-/// | `scores` | list of float32 | one a genre, sum 1, in the order of the metadata's `genrescope.genres`; empty for silence |
+/// | `reason` | utf8 | why it has none: `silence`, `gap`, `not_music` |
+/// | `scores` | list of float32 | one a genre, sum 1, in the order of the metadata's `genrescope.genres`; empty for silence and gaps |
 /// | `segments` | list of structs | the timeline: `start_s`, `end_s`, `genre`, `reason` |
 /// | `warnings` | list of utf8 | what was repaired, left out or stretched |
 /// | `error` | utf8 | kind of the failure; all columns of a judgement are null then |

@@ -53,7 +53,8 @@ impl Judge {
     }
 }
 
-fn pool(threads: usize) -> Result<rayon::ThreadPool> {
+/// 0 threads: one a core.
+pub(crate) fn pool(threads: usize) -> Result<rayon::ThreadPool> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     pool.map_err(|error| Error::new(ErrorKind::Io, "threads cannot be started").with_source(error))
 }

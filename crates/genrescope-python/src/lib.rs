@@ -10,6 +10,7 @@ mod audio;
 #[cfg(feature = "arrow")]
 mod batches;
 mod classifier;
+mod evaluation;
 mod failure;
 mod feature;
 mod judging;
@@ -26,6 +27,8 @@ mod _genrescope {
     use crate::batches::track_id;
     #[pymodule_export]
     use crate::classifier::{Classifier, Segment};
+    #[pymodule_export]
+    use crate::evaluation::{evaluate, fold_count};
     #[pymodule_export]
     use crate::failure::{GenrescopeError, panic_for_tests};
     #[pymodule_export]
