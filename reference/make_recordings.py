@@ -30,8 +30,8 @@ FILTERED = {
     **{f"without bands below {f} Hz": f"highpass=f={f}:p=2,highpass=f={f}:p=2,highpass=f={f}:p=2" for f in (30, 60)},
 }
 RATES_HZ = [8000, 11025, 16000, 44100, 48000]
-ENCODED = {"mp3 64 kbit/s": ("mp3", ["-c:a", "libmp3lame", "-b:a", "64k"]), "opus 32 kbit/s": ("opus", ["-c:a", "libopus", "-b:a", "32k"]),
-           "aac 64 kbit/s": ("m4a", ["-c:a", "aac", "-b:a", "64k"])}
+ENCODED = {"mp3 64 kbit a second": ("mp3", ["-c:a", "libmp3lame", "-b:a", "64k"]), "opus 32 kbit a second": ("opus", ["-c:a", "libopus", "-b:a", "32k"]),
+           "aac 64 kbit a second": ("m4a", ["-c:a", "aac", "-b:a", "64k"])}
 
 
 def changes() -> dict:
