@@ -1,6 +1,6 @@
 import os
 from collections.abc import Iterable
-from typing import Any, Literal, TypeAlias, overload
+from typing import Any, Literal, TypeAlias, final, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ __version__: str
 class GenrescopeError(Exception):
     kind: str
 
+@final
 class Segment:
     @property
     def start_s(self) -> float: ...
@@ -29,6 +30,7 @@ class Segment:
     @property
     def scores(self) -> Vector: ...
 
+@final
 class Classifier:
     def __new__(
         cls,
