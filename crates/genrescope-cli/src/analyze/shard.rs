@@ -65,7 +65,7 @@ impl Shard {
     }
 
     /// The name of its file.
-    #[cfg(any(feature = "parquet", test))]
+    #[cfg(feature = "parquet")]
     pub(super) fn file_name(self) -> String {
         format!("part-{:05}-of-{:05}.parquet", self.index, self.count)
     }
