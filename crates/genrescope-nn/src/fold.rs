@@ -86,21 +86,21 @@ mod tests {
     use crate::{Adam, Graph, Network, Trainer};
 
     #[test]
-    fn a_part_of_a_network_gives_what_its_last_node_gives() {
+    fn the_part_before_a_node_gives_what_the_node_reads() {
         let mut graph = Graph::new();
         let vector = graph.input("x", [1, 1, 2]);
         let dense = |units| Dense { units }.into();
         graph.chain(vector, vec![("first", dense(3)), ("relu", Relu.into()), ("second", dense(2))]).unwrap();
         let network = Network::new(graph, 1);
         let whole = network.infer(&[&[0.4, -0.3]], 1, 1).unwrap();
-        let hidden = network.up_to("relu").unwrap().infer(&[&[0.4, -0.3]], 1, 1).unwrap();
+        let hidden = network.before("second").unwrap().infer(&[&[0.4, -0.3]], 1, 1).unwrap();
         assert_eq!(hidden.len(), 3);
         let [weight, bias] = &network.parameters()[2..] else { panic!("two of the second layer") };
         for (unit, expected) in whole.iter().enumerate() {
             let sum: f32 = hidden.iter().enumerate().map(|(i, x)| x * weight.data[2 * i + unit]).sum();
             assert!((sum + bias.data[unit] - expected).abs() < 1e-6);
         }
-        assert!(network.up_to("third").is_none());
+        assert!(network.before("third").is_none() && network.before("x").is_none());
     }
 
     #[test]
