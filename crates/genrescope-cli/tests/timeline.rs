@@ -81,9 +81,22 @@ fn ways_to_judge_stand_side_by_side() {
     for way in [">the first 10 s<", ">mean of all patches<", ">the whole as one sequence<"] {
         assert_eq!(picture.matches(way).count(), 2, "{way}: one of each model");
     }
-    let (_, talk, code) = timeline(&stage, &["-o", "out.csv", "--compare", "default"]);
-    assert_eq!(code, 2);
-    assert!(talk.contains("--compare draws a file"), "{talk}");
+    for more in [&["--compare", "default"][..], &["--why"]] {
+        let (_, talk, code) = timeline(&stage, &[&["-o", "out.csv"], more].concat());
+        assert!(code == 2 && talk.contains("--compare and --why draw a file"), "{talk}");
+    }
+}
+
+#[test]
+fn what_speaks_for_a_genre_stands_below_the_spectrogram() {
+    let stage = Stage::new();
+    stage.song("song.wav", 6.0);
+    let (_, talk, code) = timeline(&stage, &["-o", "out.svg", "--why", "pop"]);
+    assert_eq!((talk.as_str(), code), ("", 0));
+    let picture = fs::read_to_string(stage.path("out.svg")).unwrap();
+    assert!(picture.contains("What speaks for pop"), "{picture}");
+    let (_, talk, code) = timeline(&stage, &["-o", "out.svg", "--why", "polka"]);
+    assert!(code == 2 && talk.contains("polka") && talk.contains("jazz, pop, rock"), "{talk}");
 }
 
 #[test]

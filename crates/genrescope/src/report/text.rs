@@ -30,7 +30,7 @@ pub struct Layout {
 
 /// From this score on an answer is called by this word.
 const CERTAINTY: [(f32, &str); 4] = [(0.8, "sure"), (0.6, "likely"), (0.4, "perhaps"), (0.0, "a guess")];
-const CERTAINTY_COLUMNS: usize = 8;
+const CERTAINTY_COLUMNS: usize = 7;
 const WIDEST_TIMELINE: usize = 120;
 const INDENT: &str = "  ";
 
@@ -93,10 +93,9 @@ impl Painter<'_> {
         };
         let others = if prediction.unknown() { String::new() } else { self.others(&prediction.scores) };
         let others_columns = self.layout.top.saturating_sub(1).min(2) * (genre_columns + 7) + 4;
-        format!(
-            "{genre:<genre_columns$}  {percent:>5}  {bar}  {word:<CERTAINTY_COLUMNS$}  \
-             {others:<others_columns$}  {path}\n"
-        )
+        let answer = format!("{word:<CERTAINTY_COLUMNS$}  {others}");
+        let answer_columns = CERTAINTY_COLUMNS + 2 + others_columns;
+        format!("{genre:<genre_columns$}  {percent:>5}  {bar}  {answer:<answer_columns$}  {path}\n")
     }
 
     fn genre_columns(&self) -> usize {
