@@ -144,6 +144,7 @@ mod tests {
         assert_eq!(table["genre"].as_string::<i32>().value(0), "rock");
         assert!(table["error"].is_null(0) && !table["unknown"].as_boolean().value(0));
     }
+
     #[test]
     fn a_failed_recording_is_a_row_of_nulls_with_its_error() {
         let table = table();

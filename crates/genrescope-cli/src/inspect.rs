@@ -126,6 +126,9 @@ fn text(model: &Model) -> String {
         let from = if set.needs_audio() { "its samples" } else { "its spectrogram" };
         format!("{count} of each patch ({}), from {from}", set.name())
     });
+    let other_sound = header.music.as_ref().map_or("not told from music".to_owned(), |gate| {
+        format!("told from music, learned from {}", gate.trained_on)
+    });
     let rows = [
         ("name", header.name.clone()),
         ("hash", model.hash().to_owned()),
@@ -141,6 +144,7 @@ fn text(model: &Model) -> String {
             format!("{} mel bands, every {:.1} ms", front_end.mel_bands, 1000.0 * front_end.frame_period_s()),
         ),
         ("features", features),
+        ("other sound", other_sound),
         (
             "trained on",
             format!(

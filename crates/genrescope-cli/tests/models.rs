@@ -68,7 +68,7 @@ fn installing_twice_changes_nothing_and_no_model_takes_another_ones_name() {
     assert_eq!(said(&stage, &["models", "install", "model.safetensors"]), "small is installed already\n");
     support::model("bicrnn").save(&stage.path("other.safetensors")).unwrap();
     assert!(refused(&stage, &["models", "install", "other.safetensors"]).contains("--name"));
-    for name in ["fast", "default", "a/b", "../a", "-n", "", " "] {
+    for name in ["fast", "default", "a/b", "../a", "-n", "", " ", "a.b", "a "] {
         let name = format!("--name={name}");
         assert!(refused(&stage, &["models", "install", "other.safetensors", &name]).contains("--name"));
     }

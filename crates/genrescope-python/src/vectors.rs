@@ -11,8 +11,6 @@ use pyo3::prelude::*;
 use crate::failure::unlocked;
 use crate::feature::PadMode;
 use crate::recording::Recording;
-const SETS: [FeatureSet; 5] =
-    [FeatureSet::Gtzan57, FeatureSet::Gtzan55, FeatureSet::Mel46, FeatureSet::Mfcc, FeatureSet::Mel];
 
 /// A set of features by its name.
 #[derive(Clone, Copy)]
@@ -23,9 +21,9 @@ impl<'py> FromPyObject<'_, 'py> for Set {
 
     fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
         let name = object.extract::<String>()?;
-        let set = SETS.into_iter().find(|set| set.name() == name);
+        let set = FeatureSet::ALL.into_iter().find(|set| set.name() == name);
         set.map(Self).ok_or_else(|| {
-            let names = SETS.map(FeatureSet::name).join(", ");
+            let names = FeatureSet::ALL.map(FeatureSet::name).join(", ");
             PyValueError::new_err(format!("no set of features is called `{name}`; choose of {names}"))
         })
     }

@@ -21,6 +21,7 @@ cluster_utils = pytest.importorskip("ray.cluster_utils")
 
 os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
 
+import pyarrow.fs  # noqa: E402
 import pyarrow.parquet  # noqa: E402
 
 from genrescope import ray as on_ray  # noqa: E402
@@ -113,6 +114,18 @@ def test_a_recording_that_kills_is_quarantined_and_the_rest_is_judged(cluster, t
     assert sorted(found) == sorted([*names, "poison.wav"])
     assert found["poison.wav"]["error"] == "quarantined" and "2 times" in found["poison.wav"]["error_message"]
     assert [name for name, row in found.items() if row["error"]] == [name for name in found if name in ("poison.wav", "broken.wav", "missing.wav")]
+
+
+def test_each_crash_counts_once_whoever_remembers_it(tmp_path):
+    files, place = pa.fs.LocalFileSystem(), str(tmp_path / "block.json")
+    before = {7: 1}
+    attempts = on_ray._Attempts(files, place, before)
+    for crashes in (1, 2):
+        attempts.begin([7, 8])
+        attempts = on_ray._Attempts(files, place, before)  # who began is gone
+        assert (attempts.tries[7], attempts.tries[8]) == (1 + crashes, crashes)
+    attempts.forget()
+    assert on_ray._Attempts(files, place, before).tries[7] == 1
 
 
 def test_a_machine_that_is_lost_takes_no_track_with_it(cluster, tmp_path):

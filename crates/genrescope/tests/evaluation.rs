@@ -16,6 +16,7 @@ use genrescope::evaluate::{
 use genrescope::features::{FrontEnd, rereference_db, resample_frames};
 use genrescope::model::Model;
 use genrescope::predict::{Settings as Judging, classify_frames};
+use genrescope::train::settings::Protocol;
 use genrescope::train::{Experiment, Progress, Settings};
 use support::{WavSample, wav};
 
@@ -269,6 +270,10 @@ fn trained_folds_are_measured_from_other_recordings_of_their_clips() {
     fs::remove_file(others.join("higher/any/c50.wav")).unwrap();
     let error = measured(&settings).unwrap_err();
     assert!(error.kind() == ErrorKind::BadSettings && error.to_string().contains("higher"), "{error}");
+    // A published test part is read on record alone, which this does not keep.
+    let mut other = settings.clone();
+    other.folds.protocol = Protocol::Filtered;
+    assert_eq!(measured(&other).unwrap_err().kind(), ErrorKind::BadSettings);
 }
 
 #[test]

@@ -208,7 +208,7 @@ fn read(place: &Path) -> Result<Installed> {
 
 /// Names are file names on every platform, and no options.
 fn check_name(name: &str) -> Result<()> {
-    let fits = |letter: char| letter.is_alphanumeric() || "-_. ".contains(letter);
+    let fits = |letter: char| letter.is_alphanumeric() || "-_".contains(letter);
     if is_inside(name) {
         bail!("a model inside the program is called `{name}`; give yours another name by --name");
     }

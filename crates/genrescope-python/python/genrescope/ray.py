@@ -192,11 +192,11 @@ class _Attempts:
     """What of a block is being judged, kept where it outlives who judges: who was in flight at a crash is a suspect."""
 
     def __init__(self, files, place, tries):
-        self.files, self.place, self.tries = files, place, Counter(tries)
-        for number in _read_json(files, place).get("in_flight", []):
-            self.tries[number] += 1
-        earlier = {int(number): count for number, count in _read_json(files, place).get("tries", {}).items()}
-        self.tries.update(earlier)
+        self.files, self.place = files, place
+        state = _read_json(files, place)
+        # What was counted before stands in the file as well as in `tries`: once, not twice.
+        self.tries = Counter(tries) | Counter({int(number): count for number, count in state.get("tries", {}).items()})
+        self.tries.update(state.get("in_flight", []))
 
     def begin(self, numbers):
         state = {"in_flight": numbers, "tries": {number: count for number, count in self.tries.items() if count}}

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 
 use super::judge::Judge;
 use super::perturb::TrainedFolds;
-use super::{Answer, EvaluateOptions, Event, Figures, Judgement, groups, refuse_unrecorded};
+use super::{Answer, EvaluateOptions, Event, Figures, Judgement, groups};
 use crate::dataset::Dataset;
+use crate::train::settings::Protocol;
 use crate::train::{self, Settings, parts, write_atomically};
 use crate::{Error, ErrorKind, Result};
 
@@ -28,7 +29,7 @@ pub struct RecordingResult {
 /// found by clip name. What is kept is against the clips' own audio in `data.twin_of`.
 ///
 /// # Errors
-/// As [`perturb`](super::perturb); [`ErrorKind::BadSettings`] without `data.twin_of` or a folder without a recording of
+/// As [`perturb`](super::perturb); [`ErrorKind::BadSettings`] for another protocol than `twin`, and for a folder without a recording of
 /// every clip.
 pub fn measure_recordings(
     settings: &Settings,
@@ -36,13 +37,13 @@ pub fn measure_recordings(
     recordings: &Path,
     progress: &mut dyn FnMut(Event),
 ) -> Result<Vec<RecordingResult>> {
-    let Some(originals) = &settings.data.twin_of else {
+    let originals = settings.data.twin_of.as_ref().filter(|_| settings.folds.protocol == Protocol::Twin);
+    let Some(originals) = originals else {
         let what = "recordings are measured against the clips' own audio: set data.twin_of, and folds.protocol = \"twin\"";
         return Err(Error::new(ErrorKind::BadSettings, what));
     };
     let trained = TrainedFolds::read(settings, options)?;
     let dataset = train::read(settings, &mut |event| progress(Event::Training(event)))?;
-    refuse_unrecorded(&dataset, settings, options)?;
     let original = judged(&trained, &dataset, originals)?;
     let mut results = Vec::new();
     for folder in folders(recordings)? {

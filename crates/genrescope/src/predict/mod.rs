@@ -323,17 +323,17 @@ fn judge(
         }
         let tags = model.tagger().map(|tagger| tagger.model.header.genres.len());
         let mut answer = |patch: &Patch| {
-            let mut answer = answers.next().ok_or(Reason::Gap)?;
+            let mut answer = answers.next().expect("one answer for each patch that was heard");
             answer
                 .scores
                 .extend(tags.map(|tags| tag_windows::mean_scores(&patch.tags, tags)).unwrap_or_default());
-            Ok(answer)
+            answer
         };
         let known = judged.len();
         judged.extend(batch.into_iter().map(|patch| JudgedPatch {
             start: patch.start,
             frames: patch.frames,
-            answer: patch.input.as_ref().map_err(|reason| *reason).and_then(|_| answer(&patch)),
+            answer: patch.input.as_ref().map(|_| answer(&patch)).map_err(|reason| *reason),
         }));
         judged[known..].iter().try_for_each(|patch| watch(&plan.segment(patch, model)))?;
     }
