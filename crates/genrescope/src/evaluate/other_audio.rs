@@ -60,13 +60,16 @@ pub fn measure_recordings(
 
 /// `recordings,tracks,accuracy_percent,low,high,kept_percent`: a row a folder.
 pub fn recordings_csv(results: &[RecordingResult]) -> String {
-    let mut csv = "recordings,tracks,accuracy_percent,low,high,kept_percent\n".to_owned();
+    let mut csv = csv::Writer::from_writer(Vec::new());
+    let mut row = |fields: [String; 6]| csv.write_record(fields).expect("memory takes every row");
+    row(["recordings", "tracks", "accuracy_percent", "low", "high", "kept_percent"].map(String::from));
     for RecordingResult { name, figures, kept_percent } in results {
-        let (tracks, percent) = (figures.tracks, figures.accuracy_percent);
         let [low, high] = figures.interval_percent;
-        csv += &format!("{name},{tracks},{percent},{low},{high},{kept_percent}\n");
+        let numbers = [figures.accuracy_percent, low, high, *kept_percent].map(|percent| percent.to_string());
+        let [percent, low, high, kept] = numbers;
+        row([name.clone(), figures.tracks.to_string(), percent, low, high, kept]);
     }
-    csv
+    String::from_utf8(csv.into_inner().expect("memory takes every row")).expect("fields are text")
 }
 
 fn folders(recordings: &Path) -> Result<Vec<PathBuf>> {
