@@ -119,7 +119,12 @@ mod tests {
     }
 
     fn label() -> ModelLabel {
-        ModelLabel { name: "m".into(), hash: "h".into(), genres: vec!["blues".into(), "rock".into()] }
+        ModelLabel {
+            name: "m".into(),
+            hash: "h".into(),
+            genres: vec!["blues".into(), "rock".into()],
+            set: None,
+        }
     }
 
     fn table() -> RecordBatch {

@@ -24,6 +24,7 @@ Examples:
   genrescope classify song.mp3 --format audacity -o labels.txt
   genrescope classify music/ --model best --format csv -o genres.csv
   genrescope classify song.mp3 --vocabulary tags --top 10
+  genrescope classify music/ --set 90%           # genres that hold the true one nine times in ten
   find . -name '*.flac' -print0 | genrescope classify --files-from - --format jsonl
   curl -s https://example.org/stream.ogg | genrescope classify -";
 
@@ -43,6 +44,9 @@ pub(crate) struct Arguments {
     /// Say which of ten genres it is, or how well each of 50 tags fits
     #[arg(long, value_enum, default_value_t = Words::Genres)]
     vocabulary: Words,
+    /// Give the genres that hold the true one of this share of recordings, 50% to 99%
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    set: Option<u8>,
     /// Show how the genre changes over the track
     #[arg(long)]
     timeline: bool,
@@ -78,12 +82,23 @@ impl Arguments {
     fn model_and_settings(&self) -> Result<(Model, Settings)> {
         match self.vocabulary {
             Words::Genres => self.judging.model_and_settings(),
+            Words::Tags if self.set.is_some() => {
+                bail!("sets are of genres; several tags may be right at once")
+            }
             Words::Tags if self.format.is_of_one_recording() => {
                 bail!("tags go into text, json, jsonl and csv; choose one of these")
             }
             Words::Tags => self.judging.tags_and_settings(),
         }
     }
+}
+
+/// `90%` or `90`.
+fn percent(text: &str) -> Result<u8, String> {
+    text.strip_suffix('%')
+        .unwrap_or(text)
+        .parse()
+        .map_err(|_| "expected a percentage, for example 90%".into())
 }
 
 pub(crate) fn run(arguments: &Arguments, talk: &Talk) -> Result<Ending> {
@@ -93,7 +108,7 @@ pub(crate) fn run(arguments: &Arguments, talk: &Talk) -> Result<Ending> {
     if arguments.format.is_of_one_recording() && inputs.len() != 1 {
         bail!("this format holds one recording, here are {}; name one, or choose csv or json", inputs.len());
     }
-    let label = ModelLabel::from(&model);
+    let label = ModelLabel::with_sets(&model, arguments.set)?;
     talk.detail(&format!("model {} ({}), {threads} threads", label.name, label.hash));
     let report = Report::open(arguments.output.as_deref(), arguments.style(&model), label)?;
     let count = inputs.len();

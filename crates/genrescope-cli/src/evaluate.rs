@@ -7,8 +7,8 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::Args as ClapArgs;
 use genrescope::evaluate::{
-    self, Classifier, EvaluateOptions, Figures, Learner, Part, Perturbation, PerturbedResult, Readings,
-    ResultFile, VectorSource,
+    self, CertaintyResult, Classifier, EvaluateOptions, Figures, Learner, Part, Perturbation,
+    PerturbedResult, Readings, ResultFile, ScoreFigures, VectorSource,
 };
 use genrescope::train::Experiment;
 
@@ -230,6 +230,7 @@ pub(crate) fn summary(result: &ResultFile) -> String {
     if let Some(figures) = &result.from_audio {
         text += &line("from audio", figures);
     }
+    text += &result.certainty.as_ref().map(certainty).unwrap_or_default();
     if let Some(percent) = result.valid_accuracy_percent() {
         text += &format!("validation, by which epochs were chosen: {percent:.1} %\n");
     }
@@ -238,6 +239,21 @@ pub(crate) fn summary(result: &ResultFile) -> String {
         text += &format!("  {genre:<12} {recall:>7}\n");
     }
     text
+}
+
+/// What scores mean, in words.
+fn certainty(found: &CertaintyResult) -> String {
+    let error = |figures: &ScoreFigures| {
+        let (error, chance) = (figures.calibration_error_percent, figures.by_chance_percent);
+        format!("calibration error {error:.1} % (up to {chance:.1} % by chance)")
+    };
+    let fitted = found.fitted.as_ref().map(|figures| format!("; fitted on other folds: {}", error(figures)));
+    let sets = found.sets.iter().map(|set| {
+        let (wanted, held, genres) = (set.wanted_percent, set.held_percent, set.genres);
+        format!("sets of {wanted} %: {held:.1} % hold the genre, {genres:.1} genres each\n")
+    });
+    let scores = format!("scores: {}{}\n", error(&found.given), fitted.unwrap_or_default());
+    std::iter::once(scores).chain(sets).collect()
 }
 
 fn line(name: &str, figures: &Figures) -> String {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, anyhow};
 use genrescope::model::zoo::{Input, architectures};
-use genrescope::model::{Model, ProtocolResult, Stage, outline, vertical_kernels};
+use genrescope::model::{Header, Model, ProtocolResult, Stage, outline, vertical_kernels};
 use genrescope::report::figures::{kernels, network, network_text};
 use genrescope::report::json;
 
@@ -145,6 +145,7 @@ fn text(model: &Model) -> String {
         ),
         ("features", features),
         ("other sound", other_sound),
+        ("scores", scores(header)),
         (
             "trained on",
             format!(
@@ -172,6 +173,14 @@ fn text(model: &Model) -> String {
     });
     let facts = rows.iter().map(|(name, value)| format!("{name:<12} {value}\n"));
     facts.chain([joined]).chain(header.results.iter().map(result)).collect()
+}
+
+/// What is done to scores so that they mean what they say.
+fn scores(header: &Header) -> String {
+    header.certainty.as_ref().map_or("as the network gives them".to_owned(), |certainty| {
+        let (exponent, least) = (certainty.exponent, 100.0 * certainty.unsure_below);
+        format!("to the power of {exponent:.2}, unsure below {least:.0} %, fitted on {}", certainty.fitted_on)
+    })
 }
 
 fn result(result: &ProtocolResult) -> String {

@@ -6,7 +6,9 @@ mod support;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
+use genrescope::model::{Certainty, Header, Model};
 use serde_json::Value;
+use support::library::small_header;
 use support::{Stage, model, program, ran, sound, wav};
 
 fn records(json: &str) -> Vec<Value> {
@@ -409,6 +411,34 @@ fn names_that_are_not_utf_8_are_judged_and_shown_with_a_warning() {
     let records = records(&stdout);
     assert_eq!(records[0]["path"], "music/caf\u{fffd}.wav");
     assert!(stderr.contains("not UTF-8"), "{stderr}");
+}
+
+#[test]
+fn sets_need_a_model_that_knows_how_sure_it_is() {
+    let stage = Stage::new();
+    stage.song("song.wav", 4.0);
+    let refused = |arguments: &[&str]| {
+        let (_, stderr, code) = ran(&mut stage.classify(arguments));
+        assert_eq!(code, 2, "{stderr}");
+        stderr
+    };
+    assert!(refused(&["song.wav", "--set", "90%"]).contains("`small` does not say how sure it is"));
+    let least: Vec<f32> = Certainty::set_percents().map(|percent| f32::from(100 - percent) / 200.0).collect();
+    let fitted_on = "nothing".to_owned();
+    let certainty = Certainty { exponent: 1.0, unsure_below: 0.99, set_least_scores: least, fitted_on };
+    let header = Header { certainty: Some(certainty), ..small_header("crnn") };
+    Model::untrained(header, 3).unwrap().save(&stage.path("model.safetensors")).unwrap();
+    assert!(refused(&["song.wav", "--set", "100%"]).contains("possible are 50 to 99 %"));
+    assert!(refused(&["song.wav", "--set", "half"]).contains("90%"));
+    assert!(refused(&["song.wav", "--set", "90", "--vocabulary", "tags"]).contains("sets are of genres"));
+    let (json, _, _) = ran(&mut stage.classify(&["song.wav", "--set", "90%", "--format", "json"]));
+    let record = &records(&json)[0];
+    assert_eq!((&record["genre"], record["reason"].as_str()), (&Value::Null, Some("unsure")));
+    assert_eq!(record["set"]["genres"].as_array().unwrap().len(), 3, "untrained: any of them");
+    let (text, _, _) = ran(&mut stage.classify(&["song.wav"]));
+    assert!(text.starts_with("unknown") && text.contains("unsure"), "{text}");
+    let (card, _, _) = ran(&mut stage.genrescope(&["inspect", "model.safetensors"]));
+    assert!(card.contains("unsure below 99 %, fitted on nothing"), "{card}");
 }
 
 #[test]

@@ -5,9 +5,11 @@ use rand::{RngExt, SeedableRng};
 use serde::{Deserialize, Serialize};
 
 mod calibration;
+mod certainty;
 mod classes;
 
-pub use calibration::{BINS, Bin, Calibration, calibration};
+pub use calibration::{BINS, Bin, Calibration, calibration, error_by_chance};
+pub use certainty::certainty;
 pub use classes::{ClassFigures, ConfusedPair};
 
 /// Least probability that [`log_loss`] believes in, so that one certain mistake stays finite.

@@ -7,7 +7,7 @@ use std::io::Cursor;
 
 use genrescope::audio::{AudioStream, Waveform};
 use genrescope::features::{Reference, mel_spectrogram, patch_db};
-use genrescope::model::{Header, Model, MusicGate};
+use genrescope::model::{Certainty, Header, Model, MusicGate};
 use genrescope::predict::{
     BAND_GROUPS, Decoding, Occlusion, PatchLength, Prediction, Reason, Settings, classify, classify_frames,
     occlusion,
@@ -116,6 +116,26 @@ fn a_gate_changes_no_score_and_says_what_is_no_music() {
         assert!(noise.segments.len() == 1 && noise.segments[0].reason == Some(Reason::NotMusic));
         assert!(judged(&gated(network, -1.0, 0.0), &[0.0; 60_000]).reason == Some(Reason::Silence));
     }
+}
+
+#[test]
+fn certainty_changes_scores_and_not_their_order_and_says_when_they_say_too_little() {
+    let plain = judged(&small_model("crnn"), &seconds(12.0));
+    let with = |exponent, unsure_below| {
+        let set_least_scores = vec![0.0; Certainty::set_percents().count()];
+        let certainty =
+            Some(Certainty { exponent, unsure_below, set_least_scores, fitted_on: "nothing".into() });
+        let model = Model::untrained(Header { certainty, ..small_header("crnn") }, 3).unwrap();
+        judged(&model, &seconds(12.0))
+    };
+    let highest = |prediction: &Prediction| prediction.scores.iter().copied().fold(0.0, f32::max);
+    let sharper = with(3.0, 0.0);
+    assert_eq!(sharper.genre, plain.genre);
+    assert!(highest(&sharper) > highest(&plain) && (sharper.scores.iter().sum::<f32>() - 1.0).abs() < 1e-5);
+    let unsure = with(3.0, highest(&sharper) + 0.01);
+    assert_eq!((unsure.genre, unsure.reason), (None, Some(Reason::Unsure)));
+    assert_eq!((&unsure.scores, &unsure.segments), (&sharper.scores, &sharper.segments));
+    assert_eq!(judged(&small_model("crnn"), &[0.0; 60_000]).reason, Some(Reason::Silence));
 }
 
 #[test]

@@ -4,12 +4,12 @@
 use genrescope::audio::{AudioStream, Title};
 use genrescope::predict::{Prediction, Reason, Segment};
 use genrescope::report::text::{Colour, Layout, clock, printable};
-use genrescope::report::{Detail, Entry, ModelLabel, audacity, csv, jams, json, text};
+use genrescope::report::{Detail, Entry, ModelLabel, SetLimit, audacity, csv, jams, json, text};
 use genrescope::{Error, ErrorKind};
 
 fn label() -> ModelLabel {
     let genres = ["jazz", "pop", "rock"].map(String::from).to_vec();
-    ModelLabel { name: "small".into(), hash: "0123456789abcdef".into(), genres }
+    ModelLabel { name: "small".into(), hash: "0123456789abcdef".into(), genres, set: None }
 }
 
 fn segment(times: [f64; 2], genre: &str, scores: [f32; 3]) -> Segment {
@@ -119,6 +119,33 @@ fn text_is_one_line_with_genre_certainty_and_runner_up() {
     assert_eq!(lines(&song()), "rock      69 %  ████████░░░░  likely   then pop 25 %       song, live.mp3\n");
     assert_eq!(lines(&silence()), "unknown                       silence                      quiet.wav\n");
     assert_eq!(lines(&failure()), "", "a failure is said on stderr");
+}
+
+#[test]
+fn an_unsure_answer_names_the_genres_it_wavers_between() {
+    let mut entry = song();
+    let prediction = entry.outcome.as_mut().unwrap();
+    (prediction.genre, prediction.reason) = (None, Some(Reason::Unsure));
+    let line = text::entry(&entry, &label(), &layout(Colour::Plain, Detail::Track));
+    assert_eq!(line, "unknown                       unsure   rock 69 %, pop 25 %  song, live.mp3\n");
+    let record = json::record(&entry, &label(), Detail::Track);
+    assert!(record.contains(r#""genre":null,"scores":[{"genre":"rock""#), "{record}");
+    assert!(record.contains(r#""unknown":true,"reason":"unsure""#), "{record}");
+}
+
+#[test]
+fn sets_stand_in_every_format_of_recordings() {
+    let label = ModelLabel { set: Some(SetLimit { percent: 90, least_score: 0.2 }), ..label() };
+    let line = |entry: &Entry| text::entry(entry, &label, &layout(Colour::Plain, Detail::Track));
+    assert_eq!(line(&song()), "rock      69 %  ████████░░░░  likely   90 %: rock, pop     song, live.mp3\n");
+    assert!(line(&silence()).contains("silence  ") && !line(&silence()).contains("90 %"));
+    let record = |entry: &Entry| json::record(entry, &label, Detail::Track);
+    assert!(record(&song()).contains(r#""reason":null,"set":{"percent":90,"genres":["rock","pop"]}"#));
+    assert!(record(&silence()).contains(r#""set":{"percent":90,"genres":[]}"#));
+    assert!(csv::header(&label).ends_with(",rock,set\n"));
+    let rows = [song(), silence(), failure()].map(|entry| csv::rows(&entry, &label, Detail::Segments));
+    assert!(rows[0].lines().all(|row| row.ends_with(",rock;pop")), "{}", rows[0]);
+    assert!(rows[1..].iter().all(|rows| rows.lines().all(|row| row.ends_with(",,"))), "{rows:?}");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use rand::{Rng, RngExt};
 use rand_distr::{Beta, Distribution};
 use serde::{Deserialize, Serialize};
 
+use super::recording::Recording;
 use super::transpose::Transposing;
 use crate::{Error, ErrorKind, Result};
 
@@ -42,6 +43,9 @@ pub struct Augment {
     pub mixup: f32,
     /// Share of every target that is spread evenly over all genres.
     pub label_smoothing: f32,
+    /// What other recordings of the same music differ in.
+    #[serde(skip_serializing_if = "Recording::is_none")]
+    pub recording: Recording,
 }
 
 /// The keys in which patches are learned from.
@@ -91,6 +95,7 @@ impl Default for Augment {
             frame_mask_width: 20,
             mixup: 0.4,
             label_smoothing: 0.1,
+            recording: Recording::default(),
         }
     }
 }
@@ -138,7 +143,7 @@ impl Augment {
         ];
         match checks.iter().find(|(fine, _)| !fine) {
             Some((_, what)) => Err(Error::new(ErrorKind::BadSettings, format!("augment: {what}"))),
-            None => Ok(()),
+            None => self.recording.check(),
         }
     }
 

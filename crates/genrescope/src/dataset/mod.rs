@@ -23,6 +23,7 @@ pub mod folds;
 pub mod gtzan;
 pub mod manifest;
 pub mod patches;
+pub mod recording;
 pub mod segments;
 pub mod statistics;
 pub mod taggrams;

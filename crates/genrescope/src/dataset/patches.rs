@@ -3,7 +3,6 @@
 //! Everything random depends on (seed, epoch, item) alone, so thread count and resuming change nothing.
 
 use rand::seq::SliceRandom;
-use rand::{Rng, RngExt};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -185,9 +184,10 @@ fn draw_patch(
             let starts = segments::starts(key.spectrogram.frames(), sampling.patch_frames);
             key.spectrogram.crop(starts[segment.min(starts.len() - 1)], plan.frames)
         }
-        None => random_crop(key.spectrogram, plan.frames, &mut rng),
+        None => augment.recording.crop(key.spectrogram, plan.frames, &mut rng),
     };
     key.transposition.into_iter().for_each(|transposition| transposition.apply(&mut db));
+    augment.recording.vary(&mut db, &sampling.front_end, &mut rng);
     rereference_db(&mut db, &sampling.front_end);
     let floor = floor_of(&sampling.front_end, &db);
     shift_bands(&mut db, bands, augment.draw_shift(&mut rng), floor);
@@ -241,10 +241,4 @@ fn floor_of(front_end: &FrontEnd, patch: &[f32]) -> f32 {
         Reference::Patch => front_end.floor_db,
         Reference::Clip => patch.iter().copied().fold(0.0, f32::min),
     }
-}
-
-/// `frames` neighbouring frames from a random place.
-fn random_crop(spectrogram: &Spectrogram, frames: usize, rng: &mut impl Rng) -> Vec<f32> {
-    let last = spectrogram.frames().saturating_sub(frames);
-    spectrogram.crop(rng.random_range(0..=last), frames)
 }

@@ -5,7 +5,9 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use super::{EvaluateOptions, FoldResult, Judgement, ResultFile, groups, measure, refuse_unrecorded};
+use super::{
+    CertaintyResult, EvaluateOptions, FoldResult, Judgement, ResultFile, groups, measure, refuse_unrecorded,
+};
 use crate::dataset::{Dataset, taggrams};
 use crate::model::Model;
 use crate::predict::{self, Taggram, classify_frames_and_tags};
@@ -99,7 +101,10 @@ fn keep(
     if let Some(readings) = options.readings.as_ref().filter(|_| protocol.reads_test_part()) {
         readings.record(protocol.name(), fold.accuracy(protocol))?;
     }
+    let certainty =
+        CertaintyResult::new(protocol, std::slice::from_ref(&fold), model.header.certainty.as_ref());
     let mut result = ResultFile::new(settings, &[fold]);
+    result.certainty = certainty;
     result.network = format!("{} ({})", model.header.name, model.hash());
     result.write(&options.out.join("result.json"))?;
     Ok(result)

@@ -14,6 +14,7 @@ use crate::train::settings::{Data, Protocol};
 use crate::train::{self, Experiment, Progress, Settings, parts, write_atomically};
 use crate::{Error, ErrorKind, Result};
 
+mod certainty;
 mod fold;
 mod joined;
 mod judge;
@@ -25,6 +26,7 @@ mod result;
 pub mod significance;
 mod vectors;
 
+pub use certainty::{Answered, CertaintyResult, ScoreFigures, SetFigures};
 pub use fold::{Answer, FoldResult, Judgement, tracks_of};
 pub use joined::evaluate_joined;
 pub use other_audio::{RecordingResult, measure_recordings, recordings_csv};
@@ -63,7 +65,8 @@ pub struct EvaluateOptions {
     pub learner: Learner,
     /// Where readings of a test part are recorded; published test parts are not read without.
     pub readings: Option<Readings>,
-    /// Results of other protocols that the model's header lists as well.
+    /// Results of other protocols that the model's header lists as well; the first that was fitted to says what its scores
+    /// mean, if the own one was not.
     pub other_results: Vec<PathBuf>,
 }
 
@@ -274,12 +277,14 @@ fn finish(settings: &Settings, options: &EvaluateOptions, done: &[FoldResult]) -
     Ok(result)
 }
 
-/// Writes the one model of the protocol with its results in the header.
+/// Writes the one model of the protocol with its results, and what its scores mean, in the header.
 fn stamp(options: &EvaluateOptions, fold: usize, result: &ResultFile) -> Result<()> {
     let mut model = Model::load(&measure::fold_folder(options, fold).join("model.safetensors"))?;
-    model.header.results = result.for_header();
+    let mut results = vec![result.clone()];
     for path in &options.other_results {
-        model.header.results.extend(ResultFile::read(path)?.for_header());
+        results.push(ResultFile::read(path)?);
     }
+    model.header.results = results.iter().flat_map(ResultFile::for_header).collect();
+    model.header.certainty = results.iter().find_map(ResultFile::fitted_certainty).cloned();
     model.save(&options.out.join("model.safetensors"))
 }

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, FoldResult, Judgement, tracks_of};
+use super::{Answer, CertaintyResult, FoldResult, Judgement, tracks_of};
 use crate::metrics::{self, Bootstrap, Confusion};
-use crate::model::ProtocolResult;
+use crate::model::{Certainty, ProtocolResult};
 use crate::train::settings::Protocol;
 use crate::train::{Settings, write_atomically};
 use crate::{Error, ErrorKind, Result};
@@ -45,6 +45,9 @@ pub struct ResultFile {
     /// The same clips judged from their audio (protocol `twin`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from_audio: Option<Figures>,
+    /// What the tracks' scores mean, where no song or artist of theirs is learned from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certainty: Option<CertaintyResult>,
     /// Fold by fold.
     pub folds: Vec<FoldFigures>,
     /// The effective settings, as TOML.
@@ -146,6 +149,7 @@ impl ResultFile {
             pooled: figures(&short(&tracks)),
             segments: (!segments.is_empty()).then(|| figures(&segments)),
             from_audio: (!from_audio.is_empty()).then(|| figures(&from_audio)),
+            certainty: CertaintyResult::new(protocol, done, None),
             folds: done.iter().map(|fold| FoldFigures::of(fold, protocol)).collect(),
             settings: settings.to_toml(),
             genres,
@@ -179,6 +183,11 @@ impl ResultFile {
         };
         let own = std::iter::once(entry(self.protocol_label(), &self.pooled));
         own.chain(self.from_audio.iter().map(|f| entry(format!("{} from audio", self.protocol), f))).collect()
+    }
+
+    /// What was fitted for the model that ships, if anything was.
+    pub fn fitted_certainty(&self) -> Option<&Certainty> {
+        self.certainty.as_ref()?.certainty.as_ref()
     }
 
     /// Reads a `result.json`.
@@ -221,7 +230,7 @@ fn percent(share: f64) -> f64 {
     rounded(100.0 * share, 2)
 }
 
-fn rounded(value: f64, digits: i32) -> f64 {
+pub(super) fn rounded(value: f64, digits: i32) -> f64 {
     let scale = 10f64.powi(digits);
     (value * scale).round() / scale
 }

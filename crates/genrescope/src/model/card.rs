@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Head, MusicGate, zoo};
+use super::{Certainty, Head, MusicGate, zoo};
 use crate::error::{Error, ErrorKind, Result};
 use crate::features::{FrontEnd, PatchFeatures};
 
@@ -42,6 +42,9 @@ pub struct Header {
     /// What tells music from other sound by its network's embedding.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub music: Option<MusicGate>,
+    /// What makes its scores mean what they say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certainty: Option<Certainty>,
     /// What is done to dB values before the network sees them.
     pub normalisation: Normalisation,
     /// What it reads beside the spectrogram, if its network reads audio features.
@@ -286,6 +289,7 @@ impl Header {
             head.check(self.genres.len()).map_err(bad)?;
         }
         self.music.as_ref().map_or(Ok(()), |gate| gate.check(self.front_end.mel_bands)).map_err(bad)?;
+        self.certainty.as_ref().map_or(Ok(()), Certainty::check).map_err(bad)?;
         let features = self.features.as_ref().map_or(Ok(()), |features| features.check(&self.front_end));
         features.and_then(|()| self.normalisation.check(self.front_end.mel_bands)).map_err(bad)
     }

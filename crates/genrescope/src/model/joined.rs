@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::card::TrainedOn;
-use super::{Model, ProtocolResult};
+use super::{Certainty, Model, ProtocolResult};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Scores below this count as this much: no network rules a genre out for the other.
@@ -25,6 +25,9 @@ pub struct Head {
     pub trained_on: TrainedOn,
     /// What it reached, joined with the network inside.
     pub results: Vec<ProtocolResult>,
+    /// What makes the joined scores mean what they say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certainty: Option<Certainty>,
 }
 
 /// What gives tags, and the head on them.
@@ -43,7 +46,7 @@ impl Head {
             && self.weights.iter().all(|row| row.len() == tags);
         let numbers = self.weights.iter().flatten().chain(&self.bias);
         match fits && genres > 1 && numbers.into_iter().all(|number| number.is_finite()) {
-            true => Ok(()),
+            true => self.certainty.as_ref().map_or(Ok(()), Certainty::check),
             false => {
                 Err(format!("its head needs {genres} rows of {tags} finite weights, and as many biases"))
             }
@@ -67,14 +70,18 @@ impl Head {
     /// # Shape
     /// `[genres]`, `[tags]` → `[genres]`, sum 1.
     pub fn join(&self, scores: &[f32], tags: &[f32]) -> Vec<f32> {
-        let log = |score: f32| f64::from(score).max(LEAST_SCORE).ln();
         let of_tags = self.scores(tags);
         normalised(scores.iter().zip(&of_tags).map(|(a, b)| (log(*a) + log(*b)) / 2.0).collect())
     }
 }
 
+/// The logarithm of a score.
+pub(super) fn log(score: f32) -> f64 {
+    f64::from(score).max(LEAST_SCORE).ln()
+}
+
 /// `exp`, divided by its sum.
-fn normalised(logs: Vec<f64>) -> Vec<f32> {
+pub(super) fn normalised(logs: Vec<f64>) -> Vec<f32> {
     let largest = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let shares: Vec<f64> = logs.into_iter().map(|log| (log - largest).exp()).collect();
     let sum: f64 = shares.iter().sum();
@@ -114,6 +121,7 @@ impl Model {
         header.name = name.into();
         header.licence = format!("({}) AND {}", header.licence, tags.header.licence);
         header.results.clone_from(&head.results);
+        header.certainty.clone_from(&head.certainty);
         let hash = blake3::hash(format!("{}{}", self.hash, tags.hash).as_bytes()).to_hex();
         let hash = hash[..self.hash.len()].to_owned();
         let mut joined = self;
@@ -127,18 +135,23 @@ impl Model {
         self.tagger.as_deref()
     }
 
-    /// Scores of means over patches: the same, but for joined models, whose means have the tags behind them.
+    /// Scores of means over patches, which of joined models have the tags behind them; they mean what they say where the
+    /// model was fitted to that.
     ///
     /// # Shape
     /// `[genres]`, or `[genres + tags]` → `[genres]`; nothing stays nothing.
     pub(crate) fn settled(&self, means: Vec<f32>) -> Vec<f32> {
-        match &self.tagger {
-            Some(tagger) if !means.is_empty() => {
+        if means.is_empty() {
+            return means;
+        }
+        let scores = match &self.tagger {
+            Some(tagger) => {
                 let (scores, tags) = means.split_at(self.header.genres.len());
                 tagger.head.join(scores, tags)
             }
-            _ => means,
-        }
+            None => means,
+        };
+        self.header.certainty.as_ref().map_or_else(|| scores.clone(), |certainty| certainty.applied(&scores))
     }
 }
 
@@ -153,6 +166,7 @@ mod tests {
             bias: vec![0.0, 1.0],
             trained_on: TrainedOn::default(),
             results: Vec::new(),
+            certainty: None,
         }
     }
 

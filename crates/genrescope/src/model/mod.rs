@@ -4,6 +4,7 @@
 //! files are refused. *Never* guesses a setting that a file does not state.
 
 mod card;
+mod certainty;
 mod export;
 mod file;
 mod joined;
@@ -15,6 +16,7 @@ mod vertical;
 pub mod zoo;
 
 pub use card::{FORMAT_VERSION, FeatureInput, Header, Normalisation, ProtocolResult, TrainedOn, Vocabulary};
+pub use certainty::Certainty;
 pub use export::ExportInput;
 pub use file::{Model, PatchInput};
 pub use genrescope_nn::Path as KernelPath;

@@ -124,6 +124,8 @@ pub enum Reason {
     Gap,
     /// Noise, speech, tones, applause, see [`MusicGate`](crate::model::MusicGate); there are scores all the same.
     NotMusic,
+    /// The highest score is too low to say anything, see [`Certainty`](crate::model::Certainty); only of whole recordings.
+    Unsure,
 }
 
 impl Reason {
@@ -133,6 +135,7 @@ impl Reason {
             Self::Silence => "silence",
             Self::Gap => "gap",
             Self::NotMusic => "not_music",
+            Self::Unsure => "unsure",
         }
     }
 
@@ -342,7 +345,7 @@ fn judge(
 fn summary(model: &Model, judged: &[JudgedPatch], grid: &Grid) -> Prediction {
     let genres = &model.header.genres;
     let labels = Labelling::from(model);
-    let Verdict { genre, reason, scores } = labels.verdict(judged);
+    let Verdict { genre, reason, scores } = labels.verdict(judged).or_unsure(model);
     let cells = timeline::smoothed(timeline::cells(judged, grid, labels), grid.smoothing_s, genres);
     Prediction {
         start_s: grid.start_s,

@@ -76,6 +76,17 @@ impl Verdict {
     fn unknown(reason: Reason) -> Self {
         Self { genre: None, reason: Some(reason), scores: Vec::new() }
     }
+
+    /// The same, without a genre where the model's scores say too little of one.
+    pub(crate) fn or_unsure(self, model: &Model) -> Self {
+        let least = model.header.certainty.as_ref().map_or(0.0, |certainty| certainty.unsure_below);
+        match leader(&self.scores).filter(|_| self.genre.is_some()) {
+            Some(leader) if self.scores[leader] < least => {
+                Self { genre: None, reason: Some(Reason::Unsure), ..self }
+            }
+            _ => self,
+        }
+    }
 }
 
 /// Where cells lie, and how loud they are.

@@ -1,7 +1,8 @@
 //! Comma-separated rows (RFC 4180, header first): one a track, or one a segment; the same columns for both.
 //!
 //! `path, start_s, end_s, genre, score, unknown, reason, error_kind, error`, then one column a genre in the
-//! model's order. What does not apply is an empty field.
+//! model's order, then `set` where prediction sets are asked for: the recording's genres, best first, with `;` between.
+//! What does not apply is an empty field.
 
 use super::{Detail, Entry, ModelLabel, rounded_s};
 use crate::error::Error;
@@ -12,17 +13,21 @@ const COLUMNS: [&str; 9] =
 
 /// The header, with its line end.
 pub fn header(model: &ModelLabel) -> String {
-    line(COLUMNS.iter().copied().chain(model.genres.iter().map(String::as_str)))
+    let set = model.set.map(|_| "set");
+    line(COLUMNS.iter().copied().chain(model.genres.iter().map(String::as_str)).chain(set))
 }
 
 /// The rows of one input, each with its line end.
 pub fn rows(entry: &Entry, model: &ModelLabel, detail: Detail) -> String {
-    match (&entry.outcome, detail) {
-        (Ok(prediction), Detail::Track) => row(&entry.path, &whole(prediction), model),
-        (Ok(prediction), Detail::Segments) => {
-            prediction.segments.iter().map(|segment| row(&entry.path, segment, model)).collect()
-        }
-        (Err(error), _) => failed(&entry.path, error, model),
+    let prediction = match &entry.outcome {
+        Ok(prediction) => prediction,
+        Err(error) => return failed(&entry.path, error, model),
+    };
+    let set = model.set_of(&prediction.scores).map(|genres| genres.join(";"));
+    let row = |segment: &Segment| row(&entry.path, segment, model, set.as_deref());
+    match detail {
+        Detail::Track => row(&whole(prediction)),
+        Detail::Segments => prediction.segments.iter().map(row).collect(),
     }
 }
 
@@ -36,7 +41,7 @@ pub(super) fn whole(prediction: &Prediction) -> Segment {
     }
 }
 
-fn row(path: &str, segment: &Segment, model: &ModelLabel) -> String {
+fn row(path: &str, segment: &Segment, model: &ModelLabel, set: Option<&str>) -> String {
     let best = segment.scores.iter().copied().reduce(f32::max);
     let fields = [
         path.to_owned(),
@@ -51,11 +56,12 @@ fn row(path: &str, segment: &Segment, model: &ModelLabel) -> String {
     ];
     let scores =
         (0..model.genres.len()).map(|i| segment.scores.get(i).copied().map(score).unwrap_or_default());
-    line(fields.into_iter().chain(scores))
+    line(fields.into_iter().chain(scores).chain(set.map(String::from)))
 }
 
 fn failed(path: &str, error: &Error, model: &ModelLabel) -> String {
-    let mut fields = vec![String::new(); COLUMNS.len() + model.genres.len()];
+    let columns = COLUMNS.len() + model.genres.len() + usize::from(model.set.is_some());
+    let mut fields = vec![String::new(); columns];
     fields[0] = path.to_owned();
     fields[7] = error.kind().name().to_owned();
     fields[8] = error.to_string();

@@ -24,6 +24,8 @@ struct Judged<'a> {
     unknown: bool,
     reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    set: Option<SetRecord<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     segments: Option<Vec<SegmentRecord<'a>>>,
     genres: &'a [String],
     warnings: &'a [String],
@@ -39,6 +41,12 @@ pub(super) struct ModelName<'a> {
 struct GenreScore<'a> {
     genre: &'a str,
     score: f32,
+}
+
+#[derive(Serialize)]
+struct SetRecord<'a> {
+    percent: u8,
+    genres: Vec<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -119,10 +127,15 @@ fn judged<'a>(
         scores: ranked(&prediction.scores).into_iter().map(score).collect(),
         unknown: prediction.unknown(),
         reason: prediction.reason.map(|reason| reason.name()),
+        set: set(prediction, model),
         segments: (detail == Detail::Segments).then(|| prediction.segments.iter().map(segment).collect()),
         genres: &model.genres,
         warnings: &prediction.warnings,
     }
+}
+
+fn set<'a>(prediction: &Prediction, model: &'a ModelLabel) -> Option<SetRecord<'a>> {
+    Some(SetRecord { percent: model.set?.percent, genres: model.set_of(&prediction.scores)? })
 }
 
 fn segment(segment: &Segment) -> SegmentRecord<'_> {

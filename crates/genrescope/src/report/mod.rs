@@ -38,6 +38,37 @@ pub struct ModelLabel {
     pub hash: String,
     /// Its genres, or tags, in the order of every [`Prediction::scores`].
     pub genres: Vec<String>,
+    /// Which genres belong to a recording's prediction set, where sets are asked for.
+    pub set: Option<SetLimit>,
+}
+
+/// What makes prediction sets: genres with at least a score, see [`Certainty`](crate::model::Certainty).
+#[derive(Clone, Copy, Debug)]
+pub struct SetLimit {
+    /// Of how many percent of recordings like those fitted on the sets hold the true genre.
+    pub percent: u8,
+    /// The least score of a member; the leading genre always is one.
+    pub least_score: f32,
+}
+
+impl ModelLabel {
+    /// The label of a model that also gives prediction sets of so many percent, if any are asked for.
+    ///
+    /// # Errors
+    /// Those of [`Model::set_least_score`].
+    pub fn with_sets(model: &Model, percent: Option<u8>) -> crate::Result<Self> {
+        let limit =
+            |percent| model.set_least_score(percent).map(|least_score| SetLimit { percent, least_score });
+        Ok(Self { set: percent.map(limit).transpose()?, ..Self::from(model) })
+    }
+
+    /// The genres of the prediction set, best first; empty where there are no scores; none where no sets are asked for.
+    pub fn set_of(&self, scores: &[f32]) -> Option<Vec<&str>> {
+        let least = self.set?.least_score;
+        let ranked = ranked(scores).into_iter().enumerate();
+        let members = ranked.filter(|(place, (_, score))| *place == 0 || *score >= least);
+        Some(members.map(|(_, (genre, _))| self.genres[genre].as_str()).collect())
+    }
 }
 
 impl From<&Model> for ModelLabel {
@@ -46,6 +77,7 @@ impl From<&Model> for ModelLabel {
             name: model.header.name.clone(),
             hash: model.hash().to_owned(),
             genres: model.header.genres.clone(),
+            set: None,
         }
     }
 }
@@ -78,6 +110,19 @@ mod tests {
     #[test]
     fn ranking_puts_the_best_first_and_keeps_ties_in_order() {
         assert_eq!(ranked(&[0.2, 0.5, 0.2, 0.1]), [(1, 0.5), (0, 0.2), (2, 0.2), (3, 0.1)]);
+    }
+
+    #[test]
+    fn a_set_has_the_leading_genre_and_all_with_the_least_score() {
+        let genres = ["blues", "disco", "jazz", "rock"].map(String::from).to_vec();
+        let set_of = |least_score, scores: &[f32]| {
+            let set = Some(SetLimit { percent: 90, least_score });
+            let label = ModelLabel { name: "m".into(), hash: "h".into(), genres: genres.clone(), set };
+            label.set_of(scores).unwrap().join(" ")
+        };
+        assert_eq!(set_of(0.2, &[0.2, 0.5, 0.1, 0.2]), "disco blues rock");
+        assert_eq!(set_of(0.9, &[0.2, 0.5, 0.1, 0.2]), "disco");
+        assert_eq!(set_of(0.0, &[]), "");
     }
 
     #[test]

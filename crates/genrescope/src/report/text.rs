@@ -3,8 +3,10 @@
 //!
 //! Everything can be read without colour; colour is added only where the caller says that it is seen.
 
+use std::ops::Range;
+
 use super::{Detail, Entry, ModelLabel, palette, ranked};
-use crate::predict::{Prediction, Segment};
+use crate::predict::{Prediction, Reason, Segment};
 
 /// Whether 24-bit ANSI colours are seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +93,7 @@ impl Painter<'_> {
             }
             _ => ("unknown", String::new(), " ".repeat(bar_columns), reason(prediction)),
         };
-        let others = if prediction.unknown() { String::new() } else { self.others(&prediction.scores) };
+        let others = self.beside(prediction);
         let others_columns = self.layout.top.saturating_sub(1).min(2) * (genre_columns + 7) + 4;
         let answer = format!("{word:<CERTAINTY_COLUMNS$}  {others}");
         let answer_columns = CERTAINTY_COLUMNS + 2 + others_columns;
@@ -109,15 +111,30 @@ impl Painter<'_> {
         self.foreground(&"█".repeat(full), colour) + &"░".repeat(columns - full)
     }
 
+    /// What stands behind the answer: its prediction set if sets are asked for, else other genres.
+    fn beside(&self, prediction: &Prediction) -> String {
+        let scores = &prediction.scores;
+        match (self.model.set, prediction.reason) {
+            (Some(limit), _) if !scores.is_empty() => {
+                format!("{} %: {}", limit.percent, self.model.set_of(scores).unwrap_or_default().join(", "))
+            }
+            (_, None) => self.others(scores),
+            (_, Some(Reason::Unsure)) => self.named(scores, 0..self.layout.top.max(2)),
+            _ => String::new(),
+        }
+    }
+
     /// The genres after the leading one: `then metal 14 %, pop 5 %`.
     fn others(&self, scores: &[f32]) -> String {
-        let others: Vec<String> = ranked(scores)
-            .into_iter()
-            .take(self.layout.top)
-            .skip(1)
-            .map(|(index, score)| format!("{} {}", self.model.genres[index], percent(score)))
-            .collect();
-        if others.is_empty() { String::new() } else { format!("then {}", others.join(", ")) }
+        let others = self.named(scores, 1..self.layout.top);
+        if others.is_empty() { others } else { format!("then {others}") }
+    }
+
+    /// The genres at these places with their scores: `metal 14 %, pop 5 %`.
+    fn named(&self, scores: &[f32], places: Range<usize>) -> String {
+        let ranked = ranked(scores).into_iter().take(places.end).skip(places.start);
+        let named = ranked.map(|(index, score)| format!("{} {}", self.model.genres[index], percent(score)));
+        named.collect::<Vec<_>>().join(", ")
     }
 
     fn timeline(&self, prediction: &Prediction) -> String {

@@ -224,6 +224,7 @@ impl<'a> Run<'a> {
             genres: self.dataset.genres.clone(),
             head: None,
             music: None,
+            certainty: None,
             normalisation: self.sampling.normalisation.clone(),
             features: self.sampling.features.clone(),
             trained_on: TrainedOn {

@@ -210,6 +210,7 @@ pub fn small_header(network: &str) -> genrescope::model::Header {
         genres: ["jazz", "pop", "rock"].map(String::from).to_vec(),
         head: None,
         music: None,
+        certainty: None,
         normalisation: Normalisation { mean: vec![-30.0], deviation: vec![15.0] },
         features: None,
         trained_on: TrainedOn { data: "nothing".into(), ..TrainedOn::default() },
