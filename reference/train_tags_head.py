@@ -2,19 +2,22 @@
 and writes experiments/tags/result.json.
 
     pip install -r reference/requirements-musicnn.txt
-    python reference/train_tags_head.py ../shared/data COMMIT [FOLDS]
+    python reference/train_tags_head.py ../shared/data COMMIT [FOLDS BINARY]
 
 It learns from the published taggrams of the training part of the fault-filtered split; feature and penalty are chosen by
 cross-validation in folds that share no artist. FOLDS is a folder of `genrescope evaluate
 experiments/choice/residual-bands.toml --out FOLDS`: with its judgements of the tracks that each fold's network did not
-hear, joined answers are cross-validated in the same folds. No test part is read.
+hear, joined answers are cross-validated in the same folds; BINARY fits to them what their scores mean. No test part is
+read.
 """
 
 import csv
 import json
+import subprocess
 import sys
 import warnings
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from safetensors import safe_open
@@ -31,6 +34,7 @@ TRANSFORMS = {"none": lambda x: x, "root": np.sqrt, "log": lambda x: np.log(x + 
 PENALTIES = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0]  # scikit-learn's C: larger is weaker
 SEEDS = [0, 1, 2]  # of the folds
 LEAST_SCORE = 1e-7  # as in model/joined.rs
+SETTINGS = "experiments/choice/residual-bands.toml"
 
 
 def tracks(data: Path) -> list:
@@ -103,7 +107,7 @@ def choose(tags, genres, artists):
     return table, max(table, key=lambda row: row["accuracy_percent"])
 
 
-def joined_figures(folder: Path, found: list, penalty: float):
+def joined_figures(folder: Path, found: list, penalty: float, binary: str) -> dict:
     """The head and the network of each fold, both ignorant of its tracks, alone and joined."""
     index = {clip: i for i, (clip, _, _, _) in enumerate(found)}
     tags, genres = np.array([t[3] for t in found]), np.array([t[1] for t in found])
@@ -119,21 +123,36 @@ def joined_figures(folder: Path, found: list, penalty: float):
         seen[test] = True
     artists = np.array([t[2] for t in found])
     of = lambda out: figures(out[seen], genres[seen], artists[seen])
-    return {"network": of(network), "head": of(head), "joined": of(joined(network, head))}
+    together = joined(network, head)
+    certainty = fitted(folder, {clip: together[i] for clip, i in index.items() if seen[i]}, binary)
+    return {"network": of(network), "head": of(head), "joined": of(together), "certainty": certainty}
 
 
-def put_in(head, trained_on: dict, results: list) -> None:
+def fitted(folder: Path, answers: dict, binary: str) -> dict:
+    """What the scores of joined answers mean, as `genrescope evaluate` fits it to the folds that they are of."""
+    with TemporaryDirectory() as out:
+        for path in folder.glob("fold-*.json"):
+            fold = json.loads(path.read_text())
+            fold["tracks"] = [{**track, "scores": [float(f"{score:.3e}") for score in answers[track["id"]]]}
+                              for track in fold["tracks"] if track["id"] in answers]
+            fold.pop("segment_answers", None)
+            Path(out, path.name).write_text(json.dumps(fold))
+        subprocess.run([binary, "evaluate", ROOT / SETTINGS, "--out", out, "--collect"], check=True, capture_output=True)
+        return json.loads(Path(out, "result.json").read_text())["certainty"]
+
+
+def put_in(head, trained_on: dict, results: list, certainty: dict | None) -> None:
     with safe_open(MODEL, "numpy") as file:
         header = json.loads(file.metadata()["genrescope"])
         tensors = {name: file.get_tensor(name) for name in file.keys()}
     single = lambda values: [float(np.float32(f"{v:.7g}")) for v in values]
     header["head"] = {"genres": GENRES, "weights": [single(row) for row in head[0]], "bias": single(head[1]),
-                      "trained_on": trained_on, "results": results}
+                      "trained_on": trained_on, "results": results, **({"certainty": certainty} if certainty else {})}
     save_file(tensors, MODEL, {"genrescope": json.dumps(header)})
 
 
 def main() -> None:
-    data, commit, folds = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]) if len(sys.argv) > 3 else None
+    data, commit, with_folds = Path(sys.argv[1]), sys.argv[2], sys.argv[3:]
     found = tracks(data)
     tags, genres = np.array([t[3] for t in found]), np.array([t[1] for t in found])
     artists = np.array([t[2] for t in found])
@@ -147,17 +166,20 @@ def main() -> None:
         "head": figures(cross_validated(tags, genres, artists, penalty, SEEDS[0]), genres, artists),
         "seed": SEEDS[0],
     }
-    if folds:
-        result["joined_with"] = "residual, out of fold: experiments/choice/residual-bands.toml"
-        result["same_folds"] = joined_figures(folds, found, penalty)
-    measured = result.get("same_folds", {}).get("joined")
+    if with_folds:
+        result["joined_with"] = f"residual, out of fold: {SETTINGS}"
+        result["same_folds"] = joined_figures(Path(with_folds[0]), found, penalty, with_folds[1])
+    same_folds = result.get("same_folds", {})
+    measured, certainty = same_folds.get("joined"), same_folds.get("certainty", {}).get("certainty")
+    if certainty:
+        certainty["fitted_on"] = f"{measured['tracks']} tracks, joined answers, artist-grouped folds of the training part"
     results = [] if measured is None else [{
         "protocol": "cross_validation (train)", "accuracy_percent": measured["accuracy_percent"],
         "interval": measured["interval_percent"], "tracks": measured["tracks"],
         "data": "gtzan-mel, musicnn-taggram", "seed": 1}]
     trained_on = {"data": "published taggrams of the training part of filtered, gtzan-mel's artists",
                   "tracks": len(found), "epochs": 0, "seed": 0, "settings": f"C = {penalty}, tags standardised"}
-    put_in(fit(tags, genres, penalty), trained_on, results)
+    put_in(fit(tags, genres, penalty), trained_on, results, certainty)
     out = ROOT / "experiments/tags/result.json"
     out.parent.mkdir(exist_ok=True)
     out.write_text(json.dumps(result, indent=2) + "\n")

@@ -94,10 +94,10 @@ fn model(arguments: &Arguments) -> Result<Ending> {
         return filters(&model, path);
     }
     if arguments.layers || arguments.picture.is_some() {
-        return draw(arguments, &model.header.network, &outline(model.network()));
+        return draw(arguments, &model.header.network, &outline(model.network()?));
     }
     if arguments.plan {
-        return print(&model.network().explain(model.header.patch_frames)?.to_string());
+        return print(&model.network()?.explain(model.header.patch_frames)?.to_string());
     }
     print(&if arguments.json { json::card(&model) + "\n" } else { text(&model) })
 }

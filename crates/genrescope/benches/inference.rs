@@ -66,7 +66,7 @@ fn of_model(model: &Model, batch: usize) -> Subject {
     Subject {
         file,
         frames,
-        path: path(model.network()),
+        path: path(model.network().expect("a model of this crate")),
         inputs: vec![("mel".into(), mel)],
         run: Box::new(move || scoring.scores(&patches).unwrap().concat()),
     }

@@ -134,14 +134,14 @@ fn patches_are_stretched_to_the_frames_that_a_network_sees() {
     // What the network of 48 frames says of the same frames, stretched by hand.
     let mut header = model.header.clone();
     (header.patch_frames, header.time_resample) = (48, None);
-    let of_48 = Model::new(header.clone(), model.network().clone()).unwrap();
+    let of_48 = Model::new(header.clone(), model.network().unwrap().clone()).unwrap();
     let mut db: Vec<f32> = (0..24 * BANDS).map(|cell| -((cell * cell % 61) as f32)).collect();
     let heard = classify_frames(&model, &db, &Judging::default()).unwrap().scores;
     rereference_db(&mut db, &model.header.front_end);
     let by_hand = of_48.scores(&[resample_frames(&db, BANDS, 48).into()]).unwrap().remove(0);
     assert!(heard.iter().zip(&by_hand).all(|(a, b)| (a - b).abs() < 1e-5), "{heard:?} {by_hand:?}");
     header.patch_frames = 24;
-    assert_eq!(Model::new(header, model.network().clone()).unwrap_err().kind(), ErrorKind::BadModel);
+    assert_eq!(Model::new(header, model.network().unwrap().clone()).unwrap_err().kind(), ErrorKind::BadModel);
 }
 
 #[test]

@@ -68,7 +68,7 @@ fn reloaded(model: &Model, folder: &TempFolder, change: fn(&mut Header)) -> Mode
     let mut header = model.header.clone();
     change(&mut header);
     let path = folder.path().join("reloaded.safetensors");
-    Model::new(header, model.network().clone()).unwrap().save(&path).unwrap();
+    Model::new(header, model.network().unwrap().clone()).unwrap().save(&path).unwrap();
     Model::load(&path).unwrap()
 }
 
@@ -109,7 +109,7 @@ fn features_are_neither_skipped_nor_filled_up() {
     let mut header = model.header.clone();
     let normalisation = &mut header.features.as_mut().unwrap().normalisation;
     normalisation.mean.iter_mut().zip(&normalisation.deviation).for_each(|(mean, by)| *mean += by);
-    let other = Model::new(header, model.network().clone()).unwrap();
+    let other = Model::new(header, model.network().unwrap().clone()).unwrap();
     let after = judge(&other, &path, None).scores;
     assert!(before.iter().zip(&after).any(|(a, b)| (a - b).abs() > 1e-3), "{before:?} {after:?}");
 
@@ -130,7 +130,7 @@ fn a_model_whose_columns_are_other_ones_is_refused() {
     let changed = |change: fn(&mut genrescope::model::Header)| {
         let mut header = model.header.clone();
         change(&mut header);
-        Model::new(header, model.network().clone())
+        Model::new(header, model.network().unwrap().clone())
     };
     let swapped = changed(|header| header.features.as_mut().unwrap().columns.swap(0, 2));
     assert_refused(swapped, ErrorKind::BadModel, "spectral_centroid_mean");
@@ -203,7 +203,7 @@ fn a_network_of_130_frames_learns_from_38_is_measured_and_predicts() {
     let mut db = track.spectrogram.crop(0, 38);
     rereference_db(&mut db, &model.header.front_end);
     let features = track.vectors[0].clone();
-    assert_eq!(model.network().graph().nodes()[0].shape, [130, 128, 1]);
+    assert_eq!(model.network().unwrap().graph().nodes()[0].shape, [130, 128, 1]);
     assert_all_close(&heard, &model.scores(&[PatchInput { db, features }]).unwrap()[0], 1e-4, 0.0);
 }
 

@@ -81,7 +81,7 @@ fn parts(train: std::ops::Range<usize>, valid: std::ops::Range<usize>) -> Partit
 }
 
 fn weights(model: &Model) -> Vec<Vec<f32>> {
-    model.network().parameters().iter().map(|p| p.data.clone()).collect()
+    model.network().unwrap().parameters().iter().map(|p| p.data.clone()).collect()
 }
 
 fn folder(name: &str) -> PathBuf {
@@ -213,8 +213,8 @@ fn training_goes_on_from_a_model_with_other_genres_and_frozen_layers() {
         [&from, "train.epochs=1", "train.freeze=[\"stem\", \"block1\"]", "model.normalisation=pretrained"];
     let second = run(&dataset, &parts(0..12, 0..0), &settings(&fine), &TrainOptions::default());
     assert_eq!(second.model.header.normalisation, first.model.header.normalisation);
-    let old = first.model.network().parameters();
-    for new in second.model.network().parameters() {
+    let old = first.model.network().unwrap().parameters();
+    for new in second.model.network().unwrap().parameters() {
         let old = old.iter().find(|old| old.name == new.name).unwrap();
         let (frozen, head) =
             (new.name.starts_with("stem") || new.name.starts_with("block1"), new.name.starts_with("scores"));
@@ -225,7 +225,15 @@ fn training_goes_on_from_a_model_with_other_genres_and_frozen_layers() {
     }
     // As far from the start as one epoch brings it, not as far as fresh weights are.
     let weight = |model: &Model| {
-        model.network().parameters().iter().find(|p| p.name.starts_with("block2.conv1")).unwrap().data.clone()
+        model
+            .network()
+            .unwrap()
+            .parameters()
+            .iter()
+            .find(|p| p.name.starts_with("block2.conv1"))
+            .unwrap()
+            .data
+            .clone()
     };
     let (old, new) = (weight(&first.model), weight(&second.model));
     let moved: f32 = old.iter().zip(&new).map(|(a, b)| (a - b).powi(2)).sum();
@@ -243,10 +251,10 @@ fn a_head_for_other_genres_is_made_anew_even_if_there_are_as_many() {
     let head_after = |dataset: &Dataset| {
         let settings = settings(&[&from, "train.epochs=1", "train.learning_rate=1e-9"]);
         let model = run(dataset, &parts(0..8, 0..0), &settings, &TrainOptions::default()).model;
-        model.network().parameters().iter().find(|p| p.name == "scores.weight").unwrap().data.clone()
+        model.network().unwrap().parameters().iter().find(|p| p.name == "scores.weight").unwrap().data.clone()
     };
     let distance = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).sum::<f32>();
-    let old = first.model.network().parameters().iter().find(|p| p.name == "scores.weight").unwrap();
+    let old = first.model.network().unwrap().parameters().iter().find(|p| p.name == "scores.weight").unwrap();
     assert!(distance(&old.data, &head_after(&dataset)) < 1e-3);
     dataset.genres.iter_mut().for_each(|genre| genre.insert(0, 'x'));
     assert!(distance(&old.data, &head_after(&dataset)) > 1.0);

@@ -147,7 +147,7 @@ fn vertical_kernels_are_the_weights_band_by_band_and_can_be_drawn() {
     let model = support::small_model("v-kernel");
     let found = vertical_kernels(&model).unwrap();
     assert_eq!((found.steps, found.rows, found.strengths.len()), (3, 16, 8));
-    let weights = model.network().parameters().iter().find(|p| p.name == "conv2.weight").unwrap();
+    let weights = model.network().unwrap().parameters().iter().find(|p| p.name == "conv2.weight").unwrap();
     let [step, row, kernel] = [2, 5, 7];
     let of_channel =
         |channel: usize| f64::from(weights.data[((step * 16 + row) * 64 + channel) * 8 + kernel]);

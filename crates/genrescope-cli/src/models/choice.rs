@@ -10,6 +10,15 @@ use super::folder::{Chosen, Folder, unknown};
 /// The models inside; the first judges unless another was chosen.
 pub(super) const INSIDE: [&str; 3] = ["fast", "best", "musicnn"];
 
+/// What files of models end with.
+pub(super) const ENDINGS: [&str; 2] = ["safetensors", "onnx"];
+
+/// How a file is named, if as a model is.
+pub(super) fn ending(file: &Path) -> Option<&'static str> {
+    let found = file.extension()?;
+    ENDINGS.into_iter().find(|ending| found.eq_ignore_ascii_case(ending))
+}
+
 /// Whether a model inside is called so; `default` is `fast`'s own name for itself.
 pub(super) fn is_inside(name: &str) -> bool {
     name == "default" || INSIDE.contains(&name)
@@ -57,6 +66,5 @@ pub(crate) fn find(choice: Option<&Path>) -> Result<Model> {
 
 /// Not a path, and no file of that name is here.
 fn is_name(choice: &Path) -> bool {
-    let named_like_a_file = choice.extension().is_some_and(|ending| ending == "safetensors");
-    choice.components().count() == 1 && !named_like_a_file && !choice.is_file()
+    choice.components().count() == 1 && ending(choice).is_none() && !choice.is_file()
 }

@@ -7,10 +7,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, bail};
 use genrescope::model::{Model, Vocabulary};
 
-use super::choice::{INSIDE, is_inside};
+use super::choice::{ENDINGS, INSIDE, ending, is_inside};
 use crate::data_folder::data_folder;
 
-const ENDING: &str = "safetensors";
 /// The file that says which model judges: a name of a model inside, or the hash of an installed one.
 const CHOICE: &str = "default";
 /// Fewer digits of a hash name no model.
@@ -107,7 +106,8 @@ impl Folder {
             bail!("`{name}` is another model; remove it first, or give this one a name by --name");
         }
         fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-        put(&folder.join(format!("{name}.{ENDING}")), &fs::read(file)?)?;
+        let ending = ending(file).unwrap_or(ENDINGS[0]);
+        put(&folder.join(format!("{name}.{ending}")), &fs::read(file)?)?;
         Ok(format!("{name} {}\n", model.hash()))
     }
 
@@ -182,7 +182,7 @@ impl Folder {
             Err(error) => return Err(error).with_context(|| folder.display().to_string()),
         };
         let mut places = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
-        places.retain(|place| place.extension().is_some_and(|ending| ending == ENDING));
+        places.retain(|place| ending(place).is_some());
         places.sort();
         Ok(places)
     }

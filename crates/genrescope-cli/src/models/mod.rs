@@ -21,6 +21,7 @@ Examples:
   genrescope models
   genrescope models list --json
   genrescope models install runs/mine/model.safetensors --name mine
+  genrescope models install theirs.onnx          # made elsewhere, see docs/onnx.md (cargo feature `onnx`)
   genrescope classify song.mp3 --model mine
   genrescope models default mine                 # judge by it from now on
   genrescope models default fast                 # by the model inside again
@@ -41,7 +42,7 @@ pub(crate) struct Arguments {
 enum Action {
     /// List the networks, the models inside and those installed (also without any action)
     List,
-    /// Check a model file and keep a copy of it under a name
+    /// Check a model file, or an ONNX file that says what it reads, and keep a copy of it under a name
     Install {
         /// The model file
         file: PathBuf,

@@ -188,7 +188,7 @@ mod tests {
     fn fold(number: usize, tracks: usize) -> FoldResult {
         let track = |n: usize| Judgement {
             id: format!("{number}-{n}"),
-            genre: usize::from(n % 4 == 0),
+            genre: usize::from(n.is_multiple_of(4)),
             group: n,
             scores: if n == 1 { Vec::new() } else { vec![0.9, 0.1] },
         };

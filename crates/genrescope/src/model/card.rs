@@ -8,6 +8,8 @@ use crate::features::{FrontEnd, PatchFeatures};
 
 /// The layout of model files that this version writes and reads.
 pub const FORMAT_VERSION: u32 = 1;
+/// What the network of a model is called that was made elsewhere and stands in no zoo.
+pub(super) const FOREIGN: &str = "onnx";
 
 /// Everything about a model but its weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -269,19 +271,13 @@ impl Header {
         if self.name.trim().is_empty() || self.patch_frames == 0 {
             return Err(bad("it has no name or a patch without frames"));
         }
-        let network = zoo::architecture(&self.network).map_err(|e| bad(e.to_string()))?;
-        if self.any_length != network.any_length {
-            return Err(bad(format!(
-                "it says any_length = {}, its network {} does not",
-                self.any_length, self.network
-            )));
-        }
         self.front_end.check().map_err(|e| bad(format!("its front end is out of range: {e}")))?;
         if self.time_resample.is_some_and(|frames| frames == 0 || self.any_length) {
             return Err(bad("it interpolates frames to none, or of patches of any length"));
         }
-        network.check_choices(&self.choices).map_err(|e| bad(e.to_string()))?;
-        network.check_features(self.input().features).map_err(|e| bad(e.to_string()))?;
+        if self.network != FOREIGN {
+            self.check_network()?;
+        }
         if let Some(head) = &self.head {
             if self.vocabulary.is_genres() {
                 return Err(bad("it has a head of genres on genres"));
@@ -292,6 +288,18 @@ impl Header {
         self.certainty.as_ref().map_or(Ok(()), Certainty::check).map_err(bad)?;
         let features = self.features.as_ref().map_or(Ok(()), |features| features.check(&self.front_end));
         features.and_then(|()| self.normalisation.check(self.front_end.mel_bands)).map_err(bad)
+    }
+
+    fn check_network(&self) -> Result<()> {
+        let network = zoo::architecture(&self.network).map_err(|e| bad(e.to_string()))?;
+        if self.any_length != network.any_length {
+            return Err(bad(format!(
+                "it says any_length = {}, its network {} does not",
+                self.any_length, self.network
+            )));
+        }
+        network.check_choices(&self.choices).map_err(|e| bad(e.to_string()))?;
+        network.check_features(self.input().features).map_err(|e| bad(e.to_string()))
     }
 }
 

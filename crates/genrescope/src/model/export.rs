@@ -57,7 +57,7 @@ impl Model {
             any_length: header.any_length && input == ExportInput::Mel,
             metadata: self.metadata(input)?,
         };
-        let file = self.folded().to_onnx(&surroundings);
+        let file = self.folded()?.to_onnx(&surroundings);
         file.map_err(|e| bad(format!("`{}` does not fit an ONNX file: {e}", header.network)))
     }
 

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use genrescope_nn::{Graph, Network, sigmoid, softmax};
 use safetensors::SafeTensors;
 
 use super::card::{Header, Vocabulary, bad};
+use super::engine::Engine;
 use super::{Tagger, zoo};
 use crate::error::{Error, Result};
 use crate::features::resample_frames;
@@ -28,11 +29,7 @@ static MUSICNN: &[u8] = include_bytes!("../../models/musicnn.safetensors");
 pub struct Model {
     /// What it says of itself.
     pub header: Header,
-    network: Network,
-    /// What scores: the network without the batch norms that fold into its convolutions.
-    folded: Network,
-    /// The part of it that gives embeddings, once somebody asked; none where it has none.
-    pub(super) embedding: OnceLock<Option<Network>>,
+    pub(super) engine: Engine,
     pub(super) hash: String,
     /// What its answers depend on beside its network.
     pub(super) tagger: Option<Arc<Tagger>>,
@@ -71,7 +68,7 @@ impl Model {
     /// [`ErrorKind::BadModel`](crate::ErrorKind::BadModel) when header and network contradict each other.
     pub fn new(header: Header, network: Network) -> Result<Self> {
         let hash = Self::from_bytes(&to_bytes(&header, &network)?)?.hash;
-        Ok(Self { header, folded: network.folded(), network, embedding: OnceLock::new(), hash, tagger: None })
+        Ok(Self { header, engine: network.into(), hash, tagger: None })
     }
 
     /// A model before any training: fresh weights, the same for one seed.
@@ -83,7 +80,7 @@ impl Model {
         Self::new(header, network)
     }
 
-    /// Reads a model file and checks all of it.
+    /// Reads a model file, or an ONNX file as [`Model::from_onnx`], and checks all of it.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound), [`ErrorKind::Io`](crate::ErrorKind::Io), and
@@ -97,7 +94,9 @@ impl Model {
             )));
         }
         let bytes = std::fs::read(path).map_err(|e| Error::io(&place, e))?;
-        Self::from_bytes(&bytes).map_err(|e| e.at(&place))
+        let is_onnx = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("onnx"));
+        let model = if is_onnx { Self::from_onnx(bytes) } else { Self::from_bytes(&bytes) };
+        model.map_err(|e| e.at(&place))
     }
 
     /// Reads the bytes of a model file and checks all of them.
@@ -114,8 +113,8 @@ impl Model {
         if let Some(gate) = &header.music {
             gate.check_network(&network, header.front_end.mel_bands).map_err(bad)?;
         }
-        let hash = blake3::hash(bytes).to_hex()[..HASH_DIGITS].to_owned();
-        Ok(Self { header, folded: network.folded(), network, embedding: OnceLock::new(), hash, tagger: None })
+        let hash = hash(bytes);
+        Ok(Self { header, engine: network.into(), hash, tagger: None })
     }
 
     /// The model that comes with this crate.
@@ -143,7 +142,7 @@ impl Model {
         if self.tagger.is_some() {
             return Err(bad(format!("`{}` is two models and fits no file", self.header.name)));
         }
-        let bytes = to_bytes(&self.header, &self.network)?;
+        let bytes = to_bytes(&self.header, self.network()?)?;
         std::fs::write(path, bytes).map_err(|e| Error::io(path.display(), e))
     }
 
@@ -152,26 +151,23 @@ impl Model {
         &self.hash
     }
 
-    /// The network with its weights.
-    pub fn network(&self) -> &Network {
-        &self.network
-    }
-
-    /// The network that scores.
-    pub(in crate::model) fn folded(&self) -> &Network {
-        &self.folded
-    }
-
     /// How many numbers the network holds.
     pub fn parameter_counts(&self) -> zoo::ParameterCounts {
-        zoo::ParameterCounts::from(&self.network)
+        match &self.engine {
+            Engine::Own(own) => zoo::ParameterCounts::from(&own.network),
+            #[cfg(feature = "onnx")]
+            Engine::Onnx(network) => network.parameter_counts(),
+        }
     }
 
     /// The number of frames nearest to `frames` that the network takes.
     pub fn fitting_frames(&self, frames: usize) -> usize {
-        match zoo::architecture(&self.header.network) {
+        let header = &self.header;
+        match zoo::architecture(&header.network) {
             Ok(architecture) if architecture.any_length => frames.max(architecture.minimum_frames),
-            _ => self.header.patch_frames,
+            // Of other networks it is known that they take a patch.
+            Err(_) if header.any_length => frames.max(header.patch_frames),
+            _ => header.patch_frames,
         }
     }
 
@@ -184,9 +180,14 @@ impl Model {
     /// [`ErrorKind::BadModel`](crate::ErrorKind::BadModel) when the network does not take patches of that length, or a
     /// patch lacks the features that it reads.
     pub fn scores(&self, patches: &[PatchInput]) -> Result<Vec<Vec<f32>>> {
+        let own = match &self.engine {
+            Engine::Own(own) => own,
+            #[cfg(feature = "onnx")]
+            Engine::Onnx(network) => return network.scores(&self.header, patches),
+        };
         let (inputs, frames) = self.network_inputs(patches)?;
         let inputs: Vec<&[f32]> = inputs.iter().map(Vec::as_slice).collect();
-        let logits = self.folded.infer(&inputs, patches.len(), frames);
+        let logits = own.folded.infer(&inputs, patches.len(), frames);
         let logits = logits
             .map_err(|e| bad(format!("`{}` does not take {frames} frames: {e}", self.header.network)))?;
         let genres = self.header.genres.len();
@@ -238,6 +239,11 @@ impl Model {
         }
         Ok(all)
     }
+}
+
+/// The hash of a model file's bytes.
+pub(super) fn hash(bytes: &[u8]) -> String {
+    blake3::hash(bytes).to_hex()[..HASH_DIGITS].to_owned()
 }
 
 fn graph(header: &Header) -> Result<Graph> {

@@ -5,8 +5,11 @@
 
 mod card;
 mod certainty;
+mod engine;
 mod export;
 mod file;
+#[cfg(feature = "onnx")]
+mod import;
 mod joined;
 mod music;
 mod named;

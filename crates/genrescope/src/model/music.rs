@@ -105,7 +105,8 @@ impl Model {
     /// # Errors
     /// Those of [`Model::scores`].
     pub fn embeddings(&self, patches: &[PatchInput]) -> Result<Vec<Vec<f32>>> {
-        let network = self.embedding.get_or_init(|| self.folded().before(HEAD));
+        let own = self.own()?;
+        let network = own.embedding.get_or_init(|| own.folded.before(HEAD));
         let network =
             network.as_ref().ok_or_else(|| bad(format!("`{}` has no embedding", self.header.network)))?;
         let (inputs, frames) = self.network_inputs(patches)?;
@@ -126,22 +127,22 @@ impl Model {
             return Ok(scores.into_iter().map(|scores| PatchAnswer { scores, music: 1.0 }).collect());
         };
         let bands = self.header.front_end.mel_bands;
+        let network = self.folded()?;
         let answer = |(embedding, patch): (Vec<f32>, &PatchInput)| PatchAnswer {
-            scores: softmax(&self.logits(&embedding), self.header.genres.len()),
+            scores: softmax(&logits(network, &embedding), self.header.genres.len()),
             music: gate.probability(&embedding, &patch.db, bands),
         };
         Ok(self.embeddings(patches)?.into_iter().zip(patches).map(answer).collect())
     }
+}
 
-    /// What the layer that scores makes of an embedding.
-    fn logits(&self, embedding: &[f32]) -> Vec<f32> {
-        let (weight, mut logits) =
-            (numbers(self.folded(), "weight"), numbers(self.folded(), "bias").to_vec());
-        for (value, row) in embedding.iter().zip(weight.chunks_exact(logits.len().max(1))) {
-            logits.iter_mut().zip(row).for_each(|(logit, weight)| *logit += value * weight);
-        }
-        logits
+/// What the layer that scores makes of an embedding.
+fn logits(network: &Network, embedding: &[f32]) -> Vec<f32> {
+    let (weight, mut logits) = (numbers(network, "weight"), numbers(network, "bias").to_vec());
+    for (value, row) in embedding.iter().zip(weight.chunks_exact(logits.len().max(1))) {
+        logits.iter_mut().zip(row).for_each(|(logit, weight)| *logit += value * weight);
     }
+    logits
 }
 
 #[cfg(test)]

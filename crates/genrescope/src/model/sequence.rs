@@ -19,7 +19,7 @@ impl<'a> Sequence<'a> {
     /// patch.
     pub fn new(model: &'a Model) -> Result<Self> {
         let header = &model.header;
-        let heard = genrescope_nn::Sequence::new(model.folded());
+        let heard = genrescope_nn::Sequence::new(model.folded()?);
         match heard.filter(|_| header.any_length && header.features.is_none()) {
             Some(heard) => Ok(Self { model, heard }),
             None => Err(Error::new(
@@ -48,7 +48,7 @@ impl<'a> Sequence<'a> {
         let header = &self.model.header;
         let frames = db.len() / header.front_end.mel_bands;
         header.normalisation.apply(&mut db, header.front_end.mel_bands);
-        let logits = self.heard.infer(self.model.folded(), &db, frames);
+        let logits = self.heard.infer(self.model.folded()?, &db, frames);
         let logits =
             logits.map_err(|e| bad(format!("`{}` does not take {frames} frames: {e}", header.network)))?;
         Ok(genrescope_nn::softmax(logits, header.genres.len()))

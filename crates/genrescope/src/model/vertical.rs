@@ -17,7 +17,7 @@ pub struct VerticalKernels {
 
 /// The kernels of the first convolution that reaches over more than one band and leaves one; none where no layer does.
 pub fn vertical_kernels(model: &Model) -> Option<VerticalKernels> {
-    let network = model.network();
+    let network = model.network().ok()?;
     let vertical = |layer: &Layer, shape: [usize; 3]| match layer {
         Layer::Conv2d(conv) => (conv.kernel[1] > 1 && shape[1] == 1).then_some(conv.kernel),
         _ => None,

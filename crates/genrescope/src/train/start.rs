@@ -106,7 +106,7 @@ impl Start {
         settings: &Settings,
     ) -> Result<Vec<(usize, Vec<f32>)>> {
         self.check(settings)?;
-        let stored = self.model.network().parameters();
+        let stored = self.model.network()?.parameters();
         let own_head = self.header().genres != genres;
         for parameter in network.parameters_mut() {
             if own_head && parameter.name.starts_with(HEAD) {
