@@ -7,8 +7,8 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::Args as ClapArgs;
 use genrescope::evaluate::{
-    self, CertaintyResult, Classifier, EvaluateOptions, Figures, Learner, Part, Perturbation,
-    PerturbedResult, Readings, ResultFile, ScoreFigures, VectorSource,
+    self, CertaintyResult, Classifier, EvaluateOptions, Figures, ImportanceResult, Learner, Part,
+    Perturbation, PerturbedResult, Readings, ResultFile, ScoreFigures, VectorSource,
 };
 use genrescope::train::Experiment;
 
@@ -35,7 +35,8 @@ Examples:
   genrescope evaluate settings.toml --out best --model best --taggrams tags.npz --readings r.csv
   genrescope evaluate settings.toml --out runs/svm --baseline svm
   genrescope evaluate settings.toml --out runs/cv --perturb transpose   # trained folds
-  genrescope evaluate settings.toml --out runs/twin --perturb audio=encoded"
+  genrescope evaluate settings.toml --out runs/twin --perturb audio=encoded
+  genrescope evaluate settings.toml --out runs/cv --perturb features    # what each feature tells"
 )]
 pub(crate) struct Args {
     /// Data, network, optimiser, variations and folds
@@ -72,7 +73,8 @@ pub(crate) struct Args {
     table: Option<PathBuf>,
     /// Measure the folds that are trained once more on changed tracks, into a CSV beside result.json: transpose (-6 to 6
     /// semitones into transposition.csv), or values such as transpose=-2,0,2; audio=DIR: from other recordings of the clips
-    /// of data.twin_of, a folder each below DIR (into audio.csv); may be given many times
+    /// of data.twin_of, a folder each below DIR (into audio.csv); features: with each audio feature dealt out anew, which
+    /// shows what genres rest on (into features.csv); may be given many times
     #[arg(long, value_name = "CHANGE", conflicts_with_all = ["fold", "folds", "collect", "baseline", "other_results"])]
     perturb: Vec<Change>,
     /// Train nothing: read a finished joined model (best) once on the test part
@@ -147,6 +149,8 @@ enum Change {
     Levels(Perturbation),
     /// A folder of recordings a change.
     Audio(PathBuf),
+    /// Every audio feature by itself.
+    Features,
 }
 
 impl FromStr for Change {
@@ -155,6 +159,7 @@ impl FromStr for Change {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.strip_prefix("audio=") {
             Some(folder) => Ok(Self::Audio(folder.into())),
+            None if text == "features" => Ok(Self::Features),
             None => text.parse().map(Self::Levels),
         }
     }
@@ -179,6 +184,10 @@ fn perturb(
             (Change::Audio(folder), [Experiment { settings, .. }]) => {
                 let results = evaluate::measure_recordings(settings, options, folder, &mut show);
                 results.map(|results| vec![evaluate::recordings_csv(&results)])
+            }
+            (Change::Features, _) => {
+                let results = evaluate::importance(experiments, options, &mut show);
+                results.map(|results| results.iter().map(ImportanceResult::to_csv).collect())
             }
             (Change::Audio(_), _) => anyhow::bail!("recordings are measured by settings of one experiment"),
         };

@@ -9,7 +9,7 @@ use genrescope::ErrorKind;
 use genrescope::audio::AudioStream;
 use genrescope::dataset::folds::Partition;
 use genrescope::dataset::{Dataset, Source};
-use genrescope::evaluate::{EvaluateOptions, Event, Learner, Part, evaluate};
+use genrescope::evaluate::{EvaluateOptions, Event, Learner, Part, evaluate, importance};
 use genrescope::features::{FeatureSet, FrontEnd, rereference_db};
 use genrescope::model::{Header, Model, PatchInput};
 use genrescope::predict::{Prediction, Settings as Judging, classify, classify_frames};
@@ -184,13 +184,14 @@ fn a_network_of_130_frames_learns_from_38_is_measured_and_predicts() {
         other_results: vec![],
     };
     let mut losses = Vec::new();
-    let experiment = Experiment { name: String::new(), settings: settings.clone() };
-    let result = evaluate(&[experiment], &options, &mut |event| {
+    let experiment = [Experiment { name: String::new(), settings: settings.clone() }];
+    let result = evaluate(&experiment, &options, &mut |event| {
         if let Event::Training(Progress::Epoch { row, .. }) = event {
             losses.push(row.train_loss);
         }
     });
-    assert_eq!(result.unwrap()[0].pooled.tracks, 4);
+    let result = result.unwrap().remove(0);
+    assert_eq!(result.pooled.tracks, 4);
     let last = losses[5..8].iter().sum::<f64>() / 3.0;
     assert!(last < 0.6 * losses[0], "{losses:?}");
     let model = Model::load(&options.out.join("fold-1/model.safetensors")).unwrap();
@@ -205,6 +206,29 @@ fn a_network_of_130_frames_learns_from_38_is_measured_and_predicts() {
     let features = track.vectors[0].clone();
     assert_eq!(model.network().unwrap().graph().nodes()[0].shape, [130, 128, 1]);
     assert_all_close(&heard, &model.scores(&[PatchInput { db, features }]).unwrap()[0], 1e-4, 0.0);
+
+    let found = importance(&experiment, &options, &mut |_| ()).unwrap().remove(0);
+    let segments = result.segments.unwrap();
+    assert_eq!(
+        (found.figures.tracks, found.figures.accuracy_percent),
+        (segments.tracks, segments.accuracy_percent)
+    );
+    assert!((found.figures.log_loss - segments.log_loss).abs() < 1e-3, "{:?} {segments:?}", found.figures);
+    assert_eq!(found.features.len(), 46);
+    assert!(found.features.iter().any(|one| one.fall > 1e-3), "{:?}", found.features);
+    for one in &found.features {
+        // Two segments of each genre.
+        let mean = one.by_genre.iter().sum::<f64>() / 2.0;
+        assert!(
+            (one.fall - mean).abs() < 1e-9
+                && (one.figures.log_loss - found.figures.log_loss - one.fall).abs() < 1e-3
+        );
+    }
+    let csv = std::fs::read_to_string(options.out.join("features.csv")).unwrap();
+    assert_eq!(csv, found.to_csv());
+    assert!(csv.starts_with("network,variant,feature,segments,accuracy_percent,fall,music,sound\n"), "{csv}");
+    let page = genrescope::report::page::Page::read(&[options.out]).unwrap();
+    assert!(page.figures().iter().any(|figure| figure.name.ends_with("-features")));
 }
 
 #[test]

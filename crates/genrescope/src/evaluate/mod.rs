@@ -16,6 +16,7 @@ use crate::{Error, ErrorKind, Result};
 
 mod certainty;
 mod fold;
+mod importance;
 mod joined;
 mod judge;
 mod measure;
@@ -28,6 +29,7 @@ mod vectors;
 
 pub use certainty::{Answered, CertaintyResult, ScoreFigures, SetFigures};
 pub use fold::{Answer, FoldResult, Judgement, tracks_of};
+pub use importance::{Importance, ImportanceResult, importance};
 pub use joined::evaluate_joined;
 pub use other_audio::{RecordingResult, measure_recordings, recordings_csv};
 pub use perturb::{Perturbation, PerturbationKind, PerturbedResult, perturb};

@@ -172,7 +172,7 @@ pub fn perturb(
                 points,
             };
             write_atomically(&options.out.join(perturbation.kind.file_name()), result.to_csv().as_bytes())?;
-            record(&result, perturbation, &experiment.settings, &options)?;
+            record(&perturbation.in_words(), result.mean_accuracy(), &experiment.settings, &options)?;
             results.push(result);
         }
     }
@@ -187,14 +187,15 @@ fn in_their_own_key(settings: &Settings) -> Settings {
 }
 
 /// What an experiment's name says beside its network.
-fn variant(experiment: &Experiment) -> &str {
+pub(super) fn variant(experiment: &Experiment) -> &str {
     let rest = experiment.name.strip_prefix(&experiment.settings.model.network);
     rest.map_or(&*experiment.name, |rest| rest.trim_start_matches('-'))
 }
 
-fn record(
-    result: &PerturbedResult,
-    perturbation: &Perturbation,
+/// Records that a changed test part was read.
+pub(super) fn record(
+    change: &str,
+    accuracy: f64,
     settings: &Settings,
     options: &EvaluateOptions,
 ) -> Result<()> {
@@ -203,11 +204,17 @@ fn record(
         return Ok(());
     };
     let mut readings = readings.clone();
-    let (values, unit) = (&perturbation.values, perturbation.kind.unit());
-    let [least, most] = [f64::min, f64::max].map(|of| values.iter().copied().fold(f64::NAN, of));
-    let (name, count) = (perturbation.kind.name(), values.len());
-    readings.what += &format!(" ({name} {least} to {most} {unit}, mean of {count})");
-    readings.record(protocol.name(), result.mean_accuracy())
+    readings.what += change;
+    readings.record(protocol.name(), accuracy)
+}
+
+impl Perturbation {
+    /// What was changed, and by how much, for a record.
+    fn in_words(&self) -> String {
+        let (values, unit) = (&self.values, self.kind.unit());
+        let [least, most] = [f64::min, f64::max].map(|of| values.iter().copied().fold(f64::NAN, of));
+        format!(" ({} {least} to {most} {unit}, mean of {})", self.kind.name(), values.len())
+    }
 }
 
 /// The folds of an evaluation that are measured, with their models.

@@ -1,6 +1,6 @@
 //! The list of all results, and each evaluation with what can be read from it.
 
-use super::drawn;
+use super::evaluation;
 use super::experiments::{Experiment, Found};
 use super::groups::{Group, counted};
 use super::markup::{beside, figure, missing, percent, table, text, with_interval};
@@ -88,7 +88,7 @@ pub(super) fn experiments(found: &Found) -> String {
 
 fn experiment(run: &Experiment) -> String {
     let result = &run.result;
-    let figures: String = drawn::of_experiment(run).iter().map(figure).collect();
+    let figures: String = evaluation::of_experiment(run).iter().map(figure).collect();
     format!(
         "<details>\n<summary><b>{}</b> <span>{}</span> <span>{}</span></summary>\n<p>{}</p>\n<div class=\"figures\">{figures}</div>\n\
          <div class=\"tables\">{}{}{}{}</div>\n</details>\n",

@@ -1,15 +1,11 @@
-//! The figures of a page.
+//! The figures of all evaluations of a page together.
 
 use super::Figure;
 use super::details::leak;
 use super::experiments::{Experiment, Found};
 use super::groups::{Group, counted};
 use super::published::{PROTOCOL, modes, ours, published};
-use crate::metrics::calibration;
-use crate::report::figures::{
-    Axis, Bar, BarChart, BarGroup, Chart, Series, Style, confusion, reliability, sphere,
-};
-use crate::train::Epoch;
+use crate::report::figures::{Axis, Bar, BarChart, BarGroup, Chart, Series, Style, sphere};
 use crate::train::toy::l2_toy;
 
 /// Protocols from the most to the least flattering, those of one size beside each other.
@@ -273,97 +269,4 @@ fn transposition_chart(found: &Found) -> Option<Drawn> {
         upwards: Axis::around("accuracy, %", points.iter().map(|point| point.1)),
         series,
     }))
-}
-
-/// Confusion matrix, training curves, reliability.
-pub(super) fn of_experiment(run: &Experiment) -> Vec<Figure> {
-    let file = run.name.replace(['/', '\\'], "-");
-    let named = |what: &str, scene| Figure { name: format!("{file}-{what}"), scene };
-    let mut figures = vec![named("confusion", matrix(run))];
-    figures.extend(curves(run).into_iter().map(|(what, chart)| named(what, chart.scene())));
-    figures.extend(reliability_of(run).map(|scene| named("reliability", scene)));
-    figures
-}
-
-fn note(run: &Experiment) -> String {
-    let result = &run.result;
-    format!(
-        "{}, protocol {}{}; {}, seed {}.",
-        result.network,
-        result.protocol.replace('_', " "),
-        leak(&result.protocol).map_or("", |_| " (leaks)"),
-        counted(result.folds.len(), "fold"),
-        result.seed
-    )
-}
-
-fn matrix(run: &Experiment) -> crate::report::picture::Scene {
-    let pooled = run.measured();
-    let title = format!("{:.1} % of {} are right", pooled.accuracy_percent, pooled.tracks);
-    confusion(&title, &note(run), &run.result.genres, &pooled.confusion)
-}
-
-fn reliability_of(run: &Experiment) -> Option<crate::report::picture::Scene> {
-    let judged: Vec<_> = run.answers.iter().filter(|answer| !answer.scores.is_empty()).collect();
-    if judged.is_empty() {
-        return None;
-    }
-    let truth: Vec<usize> = judged.iter().map(|answer| answer.genre).collect();
-    let scores: Vec<Vec<f32>> = judged.iter().map(|answer| answer.scores.clone()).collect();
-    Some(reliability("Do scores mean what they say?", &note(run), &calibration(&truth, &scores)))
-}
-
-/// Loss and accuracy over the epochs, each the mean of the folds.
-fn curves(run: &Experiment) -> Vec<(&'static str, Chart)> {
-    let training = |name: &str, of: fn(&Epoch) -> Option<f64>| Series {
-        name: name.into(),
-        points: mean_over_folds(&run.histories, of),
-        names: Vec::new(),
-        style: Style::Line,
-    };
-    let charts = [
-        (
-            "loss",
-            "Loss",
-            "log-loss",
-            vec![
-                training("training, varied patches", |epoch| Some(epoch.train_loss)),
-                training("validation tracks", |epoch| epoch.valid_loss),
-            ],
-        ),
-        (
-            "accuracy",
-            "Accuracy over the epochs",
-            "accuracy, %",
-            vec![
-                training("training, varied patches", |epoch| Some(100.0 * epoch.train_accuracy)),
-                training("validation tracks", |epoch| epoch.valid_accuracy.map(|share| 100.0 * share)),
-            ],
-        ),
-    ];
-    let chart = |(what, title, axis, series): (&'static str, &str, &str, Vec<Series>)| {
-        let series: Vec<Series> = series.into_iter().filter(|series| !series.points.is_empty()).collect();
-        let points: Vec<(f64, f64)> = series.iter().flat_map(|series| series.points.clone()).collect();
-        let last = points.iter().map(|point| point.0).fold(1.0, f64::max);
-        let note = format!("{} Mean of {}.", note(run), counted(run.histories.len(), "training run"));
-        let chart = Chart {
-            title: title.into(),
-            note,
-            across: Axis::linear("epoch", [0.0, last]),
-            upwards: Axis::around(axis, points.iter().map(|point| point.1)),
-            series,
-        };
-        (!points.is_empty()).then_some((what, chart))
-    };
-    charts.into_iter().filter_map(chart).collect()
-}
-
-fn mean_over_folds(histories: &[Vec<Epoch>], of: fn(&Epoch) -> Option<f64>) -> Vec<(f64, f64)> {
-    let longest = histories.iter().map(Vec::len).max().unwrap_or(0);
-    let mean = |i: usize| {
-        let values: Vec<f64> = histories.iter().filter_map(|history| of(history.get(i)?)).collect();
-        let sum: f64 = values.iter().sum();
-        (!values.is_empty()).then(|| ((i + 1) as f64, sum / values.len() as f64))
-    };
-    (0..longest).filter_map(mean).collect()
 }

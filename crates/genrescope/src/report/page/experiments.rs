@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::evaluate::{Figures, FoldResult, Judgement, ResultFile};
+use crate::report::figures::FeatureRow;
 use crate::train::Epoch;
 use crate::{Error, ErrorKind, Result};
 
@@ -25,6 +26,8 @@ pub(super) struct Experiment {
     pub(super) histories: Vec<Vec<Epoch>>,
     /// Semitones and accuracy, percent, of the measured tracks in other keys.
     pub(super) transposition: Vec<(f64, f64)>,
+    /// What is lost without each audio feature.
+    pub(super) features: Vec<FeatureRow>,
 }
 
 impl Experiment {
@@ -122,15 +125,25 @@ impl Found {
         let histories = numbers.chain([folder.to_owned()]).map(|of| rows(&of.join("history.csv")));
         let histories: Vec<Vec<Epoch>> = histories.collect::<Result<_>>()?;
         let keys = rows::<KeyRow>(&folder.join("transposition.csv"))?;
+        let features: Vec<Vec<String>> = rows(&folder.join("features.csv"))?;
         self.experiments.push(Experiment {
             name,
             result,
             answers: folds.into_iter().flat_map(answers).collect(),
             histories: histories.into_iter().filter(|history| !history.is_empty()).collect(),
             transposition: keys.into_iter().map(|row| (row.semitones, row.accuracy_percent)).collect(),
+            features: features.iter().filter_map(|row| feature_row(row)).collect(),
         });
         Ok(())
     }
+}
+
+/// `network,variant,feature,segments,accuracy_percent,fall`, then the fall of each genre.
+fn feature_row(row: &[String]) -> Option<FeatureRow> {
+    let number = |field: &String| field.parse().ok();
+    let feature = row.get(2).filter(|feature| !feature.is_empty())?.clone();
+    let by_genre = row.iter().skip(6).map(number).collect::<Option<Vec<f64>>>()?;
+    Some(FeatureRow { feature, fall: number(row.get(5)?)?, by_genre })
 }
 
 /// What a fold measured, each answer by itself: in protocol `segment`, whose tracks lie in several folds, segments.

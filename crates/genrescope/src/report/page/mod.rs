@@ -6,6 +6,7 @@
 mod compared;
 mod details;
 mod drawn;
+mod evaluation;
 mod experiments;
 mod groups;
 mod markup;
@@ -55,7 +56,7 @@ impl Page {
     pub fn figures(&self) -> Vec<Figure> {
         let groups = groups::groups(&self.found);
         let mut figures = drawn::overall(&self.found, &groups);
-        figures.extend(self.found.experiments.iter().flat_map(drawn::of_experiment));
+        figures.extend(self.found.experiments.iter().flat_map(evaluation::of_experiment));
         figures
     }
 
