@@ -263,6 +263,36 @@ def leaks():
     table(["protocol", "validation", "test"], [[n, number(run.validation if run else None, ".1f"), run] for n, run in runs.items()])
 
 
+# Patches and tracks of gtzan-mel that a fold of `segment` learns from, and batches of them an epoch.
+SEGMENTS, BATCH, EPOCHS, FOLDS, NETWORKS = 6993, 64, 50, 10, 22
+
+
+def cost():
+    races = json.loads((ROOT / "engine/training.json").read_text())
+    steps = SEGMENTS // BATCH * EPOCHS * FOLDS * NETWORKS
+    hours = lambda side: min(row["min_ms"] for name, row in race.items() if name.startswith(side)) * steps / 3.6e6
+    lines = []
+    for race in races["rows"]:
+        if race["network"] == "mlfi-benchmark" and race["threads"] == 2:
+            lines.append([race["frames"], f"{hours('genrescope'):.0f} hours", f"{hours('torch'):.0f} hours"])
+    section("What all 22 networks, 10 folds, 50 epochs take", f"On two threads of {races['processor'].split('model name ')[1]}.")
+    table(["frames of a patch", "here", "PyTorch " + races["torch"].split("+")[0]], lines)
+    print(
+        f"Extrapolated: {steps:,} steps of {BATCH} patches, each as long as the benchmark's fastest (`engine/training.json`); "
+        f"validation and measuring come on top. Making a batch takes {loading()} of the time of its step on one thread (`engine/loading.jsonl`).\n"
+    )
+
+
+def loading():
+    """What making a batch costs beside the step that takes it: a line of the step, then one of each way of varying patches."""
+    lines, shares = [json.loads(line) for line in (ROOT / "engine/loading.jsonl").read_text().splitlines()], {}
+    for line in lines:
+        step = line if "network" in line else step
+        if "augment" in line:
+            shares.setdefault(step["network"], []).append(f"{100 * line['ms'] / step['min_ms']:.1f} % ({line['augment']})")
+    return "; ".join(f"of {network} {', '.join(found)}" for network, found in shares.items())
+
+
 def main():
     published = {r["what"].removeprefix("mlfi-"): float(r["accuracy"]) for r in rows(ROOT / "published.csv") if r["what"].startswith("mlfi-")}
     milliseconds = {r["network"]: r["milliseconds"] for r in rows(ROOT / "speed/speed.csv")}
@@ -278,6 +308,7 @@ def main():
     source_1(published)
     source_2(parameters, milliseconds)
     leaks()
+    cost()
 
 
 main()

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use genrescope::dataset::augment::{Augment, KeySet, Keys};
 use genrescope::dataset::patches::{Places, Sampling, build_batch, plan_epoch};
+use genrescope::dataset::recording::Recording;
 use genrescope::dataset::{Dataset, Spectrogram, Track};
 use genrescope::features::{FeatureSet, FrontEnd, Padding, PatchFeatures};
 use genrescope::model::{FeatureInput, Normalisation};
@@ -28,7 +29,20 @@ fn main() {
     rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().unwrap();
     let dataset = dataset(TRACK_FRAMES / frames);
     let keys = Augment { transpose: Keys::Named(KeySet::CPs), ..Augment::none() };
-    for (name, augment) in [("none", Augment::none()), ("C_ps", keys), ("all", Augment::default())] {
+    let recording = Recording {
+        probability: 0.5,
+        semitones: 2.0,
+        stretch: 0.1,
+        equaliser_db: 6.0,
+        reverberation_s: 0.8,
+        compression: 0.3,
+        noise_db: Some([-40.0, -10.0]),
+        low_cut_band: 6,
+    };
+    let recordings = Augment { recording, ..Augment::default() };
+    let ways =
+        [("none", Augment::none()), ("C_ps", keys), ("all", Augment::default()), ("recordings", recordings)];
+    for (name, augment) in ways {
         let sampling = sampling(augment, batch, frames);
         let milliseconds = median_milliseconds(&dataset, &sampling);
         println!(

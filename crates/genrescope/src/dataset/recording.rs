@@ -17,7 +17,7 @@ pub struct Recording {
     pub probability: f64,
     /// Another key, by up to so many semitones up or down.
     pub semitones: f64,
-    /// Another tempo, slower or faster by up to this share.
+    /// Another tempo, slower or faster by up to this share; of random crops.
     pub stretch: f64,
     /// An equaliser whose gains at five places of the bands are up to so many dB, up or down, and interpolated between.
     pub equaliser_db: f32,
