@@ -52,6 +52,8 @@ impl Default for Recording {
 const EQUALISER_PLACES: usize = 5;
 /// How much less noise there may be at one end of the bands than at the other, dB.
 const NOISE_TILT_DB: f32 = 20.0;
+/// A sound that is so much softer than another adds less than 0.001 dB to it.
+const UNHEARD_DB: f32 = 40.0;
 /// How much every band below a low cut is softer than the one above it, dB.
 const CUT_DB_PER_BAND: f32 = 6.0;
 
@@ -166,6 +168,9 @@ fn add_noise(db: &mut [f32], bands: usize, ends: [f32; 2]) {
 /// Level of two sounds together, dB.
 fn sum_of_powers(a: f32, b: f32) -> f32 {
     let (loud, soft) = (a.max(b), a.min(b));
+    if loud - soft > UNHEARD_DB {
+        return loud;
+    }
     loud + 10.0 * (1.0 + 10f32.powf((soft - loud) / 10.0)).log10()
 }
 
