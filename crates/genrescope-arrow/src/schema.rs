@@ -19,7 +19,7 @@ pub const SCHEMA: &str = "genrescope.tracks/1";
 /// | `duration_s` | float64 | length of the judged part, s |
 /// | `genre` | utf8 | null: none, see `reason` or `error` |
 /// | `unknown` | bool | whether it was judged and has no genre |
-/// | `reason` | utf8 | why it has none: `silence`, `gap`, `not_music` |
+/// | `reason` | utf8 | why it has none: `silence`, `gap`, `not_music`, `unsure` |
 /// | `scores` | list of float32 | one a genre, sum 1, in the order of the metadata's `genrescope.genres`; empty for silence and gaps |
 /// | `segments` | list of structs | the timeline: `start_s`, `end_s`, `genre`, `reason` |
 /// | `warnings` | list of utf8 | what was repaired, left out or stretched |

@@ -7,6 +7,7 @@ use std::fs;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use support::library::{npy, taggrams};
 use support::{Stage, program, ran};
 
 const BANDS: usize = 16;
@@ -168,61 +169,6 @@ fn folds_are_written_and_given_back_and_those_that_divide_artists_are_refused() 
     let (_, stderr, code) = back("third");
     assert_ne!(code, 0);
     assert!(stderr.contains("c0") && stderr.contains("belong together"), "{stderr}");
-}
-
-/// An array of NumPy: `descr` and shape as in its header.
-fn npy(descr: &str, shape: &str, data: &[u8]) -> Vec<u8> {
-    let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({shape}), }}");
-    let mut bytes = b"\x93NUMPY\x01\x00\x76\x00".to_vec();
-    bytes.extend(format!("{header:<117}\n").bytes());
-    bytes.extend(data);
-    bytes
-}
-
-/// A zip of stored entries, as `numpy.savez` writes one.
-fn npz(entries: &[(&str, Vec<u8>)]) -> Vec<u8> {
-    let (mut file, mut directory) = (Vec::new(), Vec::new());
-    for (name, data) in entries {
-        let offset = file.len() as u32;
-        let (size, name_length) = (data.len() as u32, name.len() as u16);
-        let mut common = [20_u16, 0, 0, 0, 0].iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
-        common.extend([0, size, size].iter().flat_map(|v: &u32| v.to_le_bytes()));
-        common.extend([name_length, 0].iter().flat_map(|v| v.to_le_bytes()));
-        file.extend(b"PK\x03\x04");
-        file.extend(&common);
-        file.extend(name.bytes());
-        file.extend(data);
-        directory.extend(b"PK\x01\x02\x14\x00");
-        directory.extend(&common);
-        directory.extend([0; 10]);
-        directory.extend(offset.to_le_bytes());
-        directory.extend(name.bytes());
-    }
-    let (start, size, count) = (file.len() as u32, directory.len() as u32, entries.len() as u16);
-    file.extend(directory);
-    file.extend(b"PK\x05\x06\0\0\0\0");
-    file.extend([count, count].iter().flat_map(|v| v.to_le_bytes()));
-    file.extend([size, start].iter().flat_map(|v| v.to_le_bytes()));
-    file.extend([0; 2]);
-    file
-}
-
-/// Taggrams of these clips: four windows of one tag each.
-fn taggrams(clips: &[(&str, usize)]) -> Vec<u8> {
-    let (mut scores, mut names) = (Vec::new(), Vec::new());
-    for (clip, tag) in clips {
-        for _ in 0..4 {
-            let score = |i: usize| if i == *tag { 0.9_f32 } else { 0.01 };
-            scores.extend((0..50).flat_map(|i| score(i).to_le_bytes()));
-            let name = format!("{:\0<20}", format!("any/{clip}.au"));
-            names.extend(name.chars().flat_map(|c| (c as u32).to_le_bytes()));
-        }
-    }
-    let windows = 4 * clips.len();
-    npz(&[
-        ("X.npy", npy("<f4", &format!("{windows}, 50"), &scores)),
-        ("IDS.npy", npy("<U20", &format!("{windows},"), &names)),
-    ])
 }
 
 #[test]

@@ -39,7 +39,7 @@ mod weights;
 pub use explain::{Explanation, PlannedTask};
 pub use graph::{Graph, Node, NodeId, Shape, ShapeError};
 pub use kernels::Path;
-pub use loss::{sigmoid, softmax, softmax_cross_entropy};
+pub use loss::{cross_entropy_with_labels, sigmoid, softmax, softmax_cross_entropy};
 pub use network::{Network, Parameter};
 pub use optim::{Adam, Moments, Optimizer, Sgd, Step, Trainer};
 pub use sequence::Sequence;

@@ -31,6 +31,37 @@ pub fn softmax_cross_entropy(logits: &[f32], targets: &[f32], classes: usize) ->
     ((loss / f64::from(samples)) as f32, gradient)
 }
 
+/// The same of the first `classes` numbers of each row, and `weight` times the mean over the others, labels of which each
+/// may be right or not, of their cross-entropy: `−target · ln sigmoid(logit) − (1 − target) · ln (1 − sigmoid(logit))`. A label
+/// whose target is not a number counts for nothing.
+///
+/// # Shape
+/// `logits`, `targets` `[samples, classes + labels]`.
+pub fn cross_entropy_with_labels(
+    logits: &[f32],
+    targets: &[f32],
+    [classes, labels]: [usize; 2],
+    weight: f32,
+) -> (f32, Vec<f32>) {
+    let row = classes + labels;
+    let samples = (logits.len() / row) as f32;
+    let share = weight / (samples * labels.max(1) as f32);
+    let (mut loss, mut gradient) = (0.0_f64, Vec::with_capacity(logits.len()));
+    for (logits, targets) in logits.chunks_exact(row).zip(targets.chunks_exact(row)) {
+        let (of_classes, slopes) = softmax_cross_entropy(&logits[..classes], &targets[..classes], classes);
+        loss += f64::from(of_classes / samples);
+        gradient.extend(slopes.into_iter().map(|slope| slope / samples));
+        for (&logit, &target) in logits[classes..].iter().zip(&targets[classes..]) {
+            let known = !target.is_nan();
+            // ln(1 + e^z), which stays finite.
+            let soft_plus = logit.max(0.0) + (-logit.abs()).exp().ln_1p();
+            loss += if known { f64::from(share * (soft_plus - target * logit)) } else { 0.0 };
+            gradient.push(if known { share * (1.0 / (1.0 + (-logit).exp()) - target) } else { 0.0 });
+        }
+    }
+    (loss as f32, gradient)
+}
+
 fn row_loss(logits: &[f32], targets: &[f32]) -> f64 {
     let maximum = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
     let log_sum = logits.iter().map(|z| (f64::from(*z) - maximum).exp()).sum::<f64>().ln() + maximum;
@@ -46,6 +77,27 @@ mod tests {
         let (loss, gradient) = softmax_cross_entropy(&[3.0; 4], &[0.0, 1.0, 0.0, 0.0], 4);
         assert!((loss - 4f32.ln()).abs() < 1e-6);
         assert_eq!(gradient, [0.25, -0.75, 0.25, 0.25]);
+    }
+
+    #[test]
+    fn labels_count_beside_the_classes_where_they_are_known() {
+        let (logits, targets) =
+            ([1.0, 2.0, 0.5, -3.0, 0.0, 0.0, 80.0, -80.0], [0.0, 1.0, 0.2, f32::NAN, 1.0, 0.0, 1.0, 0.0]);
+        let loss = |logits: &[f32]| cross_entropy_with_labels(logits, &targets, [2, 2], 0.6).0;
+        let (of_classes, _) = softmax_cross_entropy(&[1.0, 2.0, 0.0, 0.0], &[0.0, 1.0, 1.0, 0.0], 2);
+        let label = -0.2 * sigmoid(&[0.5])[0].ln() - 0.8 * (1.0 - sigmoid(&[0.5])[0]).ln();
+        assert!((loss(&logits) - of_classes - 0.6 * label / 4.0).abs() < 1e-6, "{}", loss(&logits));
+        let (_, gradient) = cross_entropy_with_labels(&logits, &targets, [2, 2], 0.6);
+        for (i, slope) in gradient.iter().enumerate() {
+            let moved = |by: f32| {
+                let mut moved = logits;
+                moved[i] += by;
+                loss(&moved)
+            };
+            let expected = (moved(0.01) - moved(-0.01)) / 0.02;
+            assert!((slope - expected).abs() < 1e-4, "{i}: {slope} {expected}");
+        }
+        assert_eq!(gradient[3], 0.0);
     }
 
     #[test]

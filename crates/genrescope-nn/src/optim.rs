@@ -3,7 +3,7 @@
 use crate::graph::ShapeError;
 use crate::kernels::Path;
 use crate::layers::Mode;
-use crate::loss::softmax_cross_entropy;
+use crate::loss::cross_entropy_with_labels;
 use crate::network::{Network, Parameter};
 use crate::session::Session;
 use rayon::prelude::*;
@@ -62,7 +62,7 @@ impl From<Sgd> for Optimizer {
 pub struct Step {
     /// Mean cross-entropy of the batch before the step.
     pub loss: f32,
-    /// `[samples, classes]`.
+    /// `[samples, classes + labels]`.
     pub logits: Vec<f32>,
 }
 
@@ -72,6 +72,8 @@ pub struct Trainer {
     network: Network,
     optimizer: Optimizer,
     longest_gradient: f32,
+    /// The last outputs of each row are so many labels, and what they count.
+    labels: (usize, f32),
     session: Session,
     steps: u64,
     means: Vec<Vec<f32>>,
@@ -97,6 +99,7 @@ impl Trainer {
             network,
             optimizer: optimizer.into(),
             longest_gradient: f32::INFINITY,
+            labels: (0, 0.0),
             session: Session::new(),
             steps: 0,
             means: zeros.clone(),
@@ -111,10 +114,18 @@ impl Trainer {
         self
     }
 
+    /// The last `count` outputs are labels of which each may be right or not; see [`cross_entropy_with_labels`].
+    #[must_use]
+    pub fn with_labels(mut self, count: usize, weight: f32) -> Self {
+        self.labels = (count, weight);
+        self
+    }
+
     /// Forward, backward and one step of the optimiser on a batch of `samples` patches of `frames` frames.
     ///
     /// # Shape
-    /// `inputs`: one slice an input node; `targets` `[samples, classes]`, rows summing to 1.
+    /// `inputs`: one slice an input node; `targets` `[samples, classes]`, rows summing to 1, with labels behind them if the
+    /// network has some.
     ///
     /// # Errors
     /// As [`Network::infer`].
@@ -139,7 +150,9 @@ impl Trainer {
     ) -> Result<Step, ShapeError> {
         let mode = Mode::Train { seed: self.steps };
         let logits = self.session.forward(&self.network, inputs, [samples, frames], mode)?.to_vec();
-        let (loss, d_logits) = softmax_cross_entropy(&logits, targets, targets.len() / samples.max(1));
+        let (labels, weight) = self.labels;
+        let classes = targets.len() / samples.max(1) - labels;
+        let (loss, d_logits) = cross_entropy_with_labels(&logits, targets, [classes, labels], weight);
         let gradients = self.session.backward(&self.network, inputs, &d_logits);
         let scale = shortening(self.network.parameters(), gradients, self.longest_gradient);
         self.steps += 1;

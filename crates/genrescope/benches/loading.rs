@@ -83,6 +83,7 @@ fn sampling(augment: Augment, batch_size: usize, patch_frames: usize) -> Samplin
         crops_per_track: 1,
         batch_size,
         seed: 1,
+        tags: Vec::new(),
     }
 }
 

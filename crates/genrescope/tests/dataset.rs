@@ -302,6 +302,7 @@ fn sampling(augment: Augment) -> Sampling {
         crops_per_track: 3,
         batch_size: 32,
         seed: 5,
+        tags: Vec::new(),
     }
 }
 

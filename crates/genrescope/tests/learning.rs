@@ -1,12 +1,16 @@
 //! Learning, with networks and data sets that are small enough to train in a test.
 #![allow(clippy::unwrap_used)]
 
+mod support;
+
 use std::path::{Path, PathBuf};
 
+use genrescope::ErrorKind;
 use genrescope::dataset::folds::Partition;
 use genrescope::dataset::{Dataset, Spectrogram, Track};
 use genrescope::model::Model;
 use genrescope::train::{Assignment, Resume, Settings, TrainOptions, Trained, train_on};
+use support::{TempFolder, taggrams};
 
 const BANDS: usize = 16;
 
@@ -290,4 +294,47 @@ fn settings_that_cannot_work_are_refused() {
         let result = train_on(&assignment, &TrainOptions::default(), &mut |_| ());
         assert_eq!(result.err().map(|e| e.kind()), Some(genrescope::ErrorKind::BadSettings), "{changes:?}");
     }
+}
+
+#[test]
+fn tags_are_learned_beside_genres_and_cut_off() {
+    let (dataset, parts, folder) = (made_up(12), parts(0..8, 8..12), TempFolder::new());
+    // Of some tracks only, and each its own: nothing that the genre tells.
+    let of_tracks: Vec<(String, usize)> = (0..6).map(|t| (format!("t{t:03}"), 7 * t)).collect();
+    let named: Vec<(&str, usize)> = of_tracks.iter().map(|(id, tag)| (id.as_str(), *tag)).collect();
+    let file = |name: &str, bytes: Vec<u8>| {
+        format!("data.taggrams={:?}", folder.file(name, &bytes).display().to_string())
+    };
+    let known = file("tags.npz", taggrams(&named));
+    let with = |taggrams: &str, more: &[&str]| {
+        settings(&[&[taggrams, "train.tags_weight=1.0", "train.epochs=3"], more].concat())
+    };
+    let options = |name: &str, stop_after, resume| TrainOptions {
+        out: Some(folder.path().join(name)),
+        stop_after,
+        resume,
+        ..TrainOptions::default()
+    };
+    let whole = run(&dataset, &parts, &with(&known, &[]), &options("whole", None, Resume::Afresh)).model;
+    let scores = |model: &Model| {
+        let parameters = model.network().unwrap().parameters();
+        let shape = |name: &str| parameters.iter().find(|p| p.name == name).unwrap().shape.clone();
+        (shape("scores.weight"), shape("scores.bias"))
+    };
+    let plain = run(&dataset, &parts, &settings(&["train.epochs=3"]), &TrainOptions::default()).model;
+    assert_eq!((scores(&whole), whole.header.genres.len()), (scores(&plain), 2));
+    assert_ne!(weights(&whole), weights(&plain));
+    assert!(whole.header.trained_on.data.contains("tags") && !plain.header.trained_on.data.contains("tags"));
+    run(&dataset, &parts, &with(&known, &[]), &options("pieces", Some(1), Resume::Afresh));
+    let pieces = run(&dataset, &parts, &with(&known, &[]), &options("pieces", None, Resume::Continue)).model;
+    assert_eq!(weights(&pieces), weights(&whole));
+
+    let others = file("others.npz", taggrams(&[("elsewhere", 1)]));
+    let settings = with(&others, &[]);
+    let refused = train_on(
+        &Assignment { dataset: &dataset, parts: &parts, settings: &settings },
+        &TrainOptions::default(),
+        &mut |_| (),
+    );
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::BadManifest);
 }

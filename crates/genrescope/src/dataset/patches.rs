@@ -37,6 +37,9 @@ pub struct Sampling {
     pub batch_size: usize,
     /// Of all random numbers.
     pub seed: u64,
+    /// Scores of tags that are learned beside the genre, one row a track of the data set, empty where there are none; or
+    /// nothing at all.
+    pub tags: Vec<Vec<f32>>,
 }
 
 /// Where patches of a track are cut.
@@ -75,14 +78,28 @@ pub struct BatchPlan {
 pub struct Batch {
     /// Frames of each patch.
     pub frames: usize,
-    /// Length of a target.
+    /// Genres in a target.
     pub genres: usize,
+    /// Tags behind them.
+    pub tags: usize,
     /// `[samples, frames, bands]`, normalised.
     pub input: Vec<f32>,
     /// `[samples, columns]`, normalised; empty where the network reads no features.
     pub features: Vec<f32>,
-    /// `[samples, genres]`, rows sum to 1.
+    /// `[samples, genres + tags]`: genres sum to 1; a tag that is not known is not a number.
     pub targets: Vec<f32>,
+}
+
+impl Sampling {
+    /// Tags that are learned beside the genre.
+    pub fn tag_count(&self) -> usize {
+        self.tags.iter().map(Vec::len).max().unwrap_or(0)
+    }
+
+    fn tags_of(&self, track: usize) -> Vec<f32> {
+        let known = self.tags.get(track).filter(|tags| !tags.is_empty());
+        known.cloned().unwrap_or_else(|| vec![f32::NAN; self.tag_count()])
+    }
 }
 
 impl BatchPlan {
@@ -95,7 +112,12 @@ impl BatchPlan {
 impl Batch {
     /// Patches in the batch.
     pub fn samples(&self) -> usize {
-        self.targets.len() / self.genres
+        self.targets.len() / self.target_length()
+    }
+
+    /// Genres and tags.
+    pub fn target_length(&self) -> usize {
+        self.genres + self.tags
     }
 }
 
@@ -139,11 +161,17 @@ pub fn build_batch(dataset: &Dataset, sampling: &Sampling, plan: &BatchPlan) -> 
         .collect();
     let draw = |item: &Item| draw_patch(dataset, sampling, &keys, plan, item);
     let drawn: Vec<PatchInput> = plan.items.par_iter().map(draw).collect();
-    let target = |item: &Item| sampling.augment.target(dataset.tracks[item.track].genre, genres);
+    let tags = sampling.tag_count();
+    let target = |item: &Item| {
+        let mut target = sampling.augment.target(dataset.tracks[item.track].genre, genres);
+        target.extend(sampling.tags_of(item.track));
+        target
+    };
     let drawn_targets: Vec<Vec<f32>> = plan.items.iter().map(target).collect();
     let mut batch = Batch {
         frames: sampling.time_resample.unwrap_or(plan.frames),
         genres,
+        tags,
         input: Vec::with_capacity(drawn.iter().map(|patch| patch.db.len()).sum()),
         features: Vec::new(),
         targets: Vec::new(),

@@ -19,6 +19,7 @@ mod schedule;
 pub mod settings;
 mod setup;
 mod start;
+mod tags;
 pub mod toy;
 mod validate;
 

@@ -10,6 +10,7 @@ use super::schedule::LearningRate;
 use super::settings::{Keep, Settings, Watch};
 use super::setup::{check, feature_input, misfit, new_network, normalisation, trainer};
 use super::start::Start;
+use super::tags;
 use super::{Assignment, Progress, validate};
 use crate::dataset::Dataset;
 use crate::dataset::folds::Partition;
@@ -64,8 +65,10 @@ impl<'a> Run<'a> {
             crops_per_track: settings.train.crops_per_track,
             batch_size: settings.train.batch_size,
             seed: settings.seed,
+            tags: tags::of_tracks(dataset, settings)?,
         };
-        let mut network = new_network(dataset, settings)?;
+        let tags = sampling.tag_count();
+        let mut network = new_network(dataset, settings, tags)?;
         let frozen = match &start {
             Some(start) => start.put_into(&mut network, &dataset.genres, settings)?,
             None => Vec::new(),
@@ -74,7 +77,7 @@ impl<'a> Run<'a> {
         let steps = plan_epoch(dataset, &sampling, &parts.train, 0).len() * settings.train.epochs;
         Ok(Self {
             rate: LearningRate::new(&settings.train, steps),
-            trainer: trainer(network, &settings.train),
+            trainer: trainer(network, &settings.train, tags),
             best: Weights::new(),
             state: State::default(),
             dataset,
@@ -205,12 +208,20 @@ impl<'a> Run<'a> {
     fn model_of(&self, weights: Weights, commit: String) -> Result<Model> {
         let mut network = self.trainer.network().clone();
         put(network.parameters_mut(), weights);
+        if self.sampling.tag_count() > 0 {
+            network = tags::cut_off(&network, new_network(self.dataset, self.settings, 0)?);
+        }
         Model::new(self.header(commit)?, network)
     }
 
     fn header(&self, commit: String) -> Result<Header> {
         let settings = self.settings;
         let (folds, data) = (&settings.folds, &settings.data.name);
+        let tags = if self.sampling.tag_count() > 0 {
+            ", published tags of its clips beside the genres"
+        } else {
+            ""
+        };
         Ok(Header {
             format_version: FORMAT_VERSION,
             name: settings.model.name.clone(),
@@ -228,7 +239,7 @@ impl<'a> Run<'a> {
             normalisation: self.sampling.normalisation.clone(),
             features: self.sampling.features.clone(),
             trained_on: TrainedOn {
-                data: format!("{data}, {} ({})", folds.protocol.label(), folds.learn.name()),
+                data: format!("{data}, {} ({}){tags}", folds.protocol.label(), folds.learn.name()),
                 tracks: self.parts.train.len(),
                 epochs: self.state.best_epoch.unwrap_or(self.state.history.len()),
                 seed: settings.seed,
@@ -294,8 +305,9 @@ impl Tally {
 
 /// How many patches have their highest score where their target is highest.
 fn right(batch: &Batch, logits: &[f32]) -> usize {
-    let rows = logits.chunks_exact(batch.genres).zip(batch.targets.chunks_exact(batch.genres));
-    rows.filter(|(logits, target)| best(logits) == best(target)).count()
+    let (genres, row) = (batch.genres, batch.target_length());
+    let rows = logits.chunks_exact(row).zip(batch.targets.chunks_exact(row));
+    rows.filter(|(logits, target)| best(&logits[..genres]) == best(&target[..genres])).count()
 }
 
 fn weights_of(network: &Network) -> Weights {

@@ -32,12 +32,13 @@ pub(super) fn check(assignment: &Assignment) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn new_network(dataset: &Dataset, settings: &Settings) -> Result<Network> {
+/// A fresh network with an output for each genre, and for each of so many tags.
+pub(super) fn new_network(dataset: &Dataset, settings: &Settings, tags: usize) -> Result<Network> {
     let input = zoo::Input {
         frames: settings.model.time_resample.unwrap_or(settings.model.patch_frames),
         bands: settings.features.mel_bands,
         features: settings.model.features.map_or(0, |features| features.extraction().columns().len()),
-        genres: dataset.genres.len(),
+        genres: dataset.genres.len() + tags,
         choices: settings.model.choices,
     };
     let network = Network::new(zoo::architecture(&settings.model.network)?.graph(input)?, settings.seed);
@@ -97,12 +98,13 @@ pub(super) fn feature_input(
     Ok(Some(FeatureInput { extraction, columns, normalisation }))
 }
 
-pub(super) fn trainer(network: Network, settings: &Train) -> Trainer {
+pub(super) fn trainer(network: Network, settings: &Train, tags: usize) -> Trainer {
     let &Train { momentum, weight_decay, epsilon: eps, clip_norm, .. } = settings;
     let trainer = match settings.optimizer {
         Optimizer::Adam => Trainer::new(network, Adam { weight_decay, eps, ..Adam::default() }),
         Optimizer::Sgd => Trainer::new(network, Sgd { momentum, weight_decay }),
     };
+    let trainer = trainer.with_labels(tags, settings.tags_weight);
     if clip_norm > 0.0 { trainer.clipped_to(clip_norm) } else { trainer }
 }
 

@@ -43,6 +43,7 @@ impl Settings {
                 manifest: None,
                 group: None,
                 twin_of: None,
+                taggrams: None,
             },
             features: header.front_end.clone(),
             model: settings::Network {

@@ -151,6 +151,15 @@ impl Settings {
             ((0.0..1.0).contains(&train.momentum), "train.momentum must be at least 0 and below 1"),
             (train.clip_norm >= 0.0, "train.clip_norm must be at least 0"),
             (train.weight_decay >= 0.0, "train.weight_decay must be at least 0"),
+            (train.tags_weight >= 0.0, "train.tags_weight must be at least 0"),
+            (
+                (train.tags_weight > 0.0) == self.data.taggrams.is_some(),
+                "train.tags_weight and data.taggrams go together",
+            ),
+            (
+                train.tags_weight == 0.0 || train.from.is_none(),
+                "train.from: what a network learns of tags begins with fresh weights",
+            ),
             (folds.k() >= folds.protocol.least_k(), "folds.k is too small for the protocol"),
             (
                 self.model.normalisation != Scaling::Pretrained || train.from.is_some(),

@@ -25,6 +25,10 @@ pub struct Data {
     /// is measured on the clips.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub twin_of: Option<PathBuf>,
+    /// Published tag scores of clips, an `.npz`: the network learns each clip's mean beside its genre, see
+    /// `train.tags_weight`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taggrams: Option<PathBuf>,
 }
 
 /// `[model]`

@@ -62,10 +62,18 @@ pub struct Train {
     /// Share of the running average of the weights that each step keeps; 0 = no average. The average is what is
     /// validated and kept.
     pub average: f32,
+    /// What the mean cross-entropy of the tags of `data.taggrams` counts beside that of the genres. The tags' outputs are
+    /// cut off when training is done.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub tags_weight: f32,
     /// Distance of the patches of a validation track, frames.
     pub patch_hop_frames: usize,
     /// Epochs between validations (the last epoch is always validated).
     pub validate_every: usize,
+}
+
+fn is_zero(weight: &f32) -> bool {
+    *weight == 0.0
 }
 
 /// What moves the weights.
@@ -141,6 +149,7 @@ impl Default for Train {
             early_stop_patience: 0,
             keep: Keep::Last,
             average: 0.0,
+            tags_weight: 0.0,
             patch_hop_frames: 37,
             validate_every: 1,
         }
