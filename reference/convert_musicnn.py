@@ -2,7 +2,7 @@
 
     pip install -r reference/requirements-musicnn.txt && pip install --no-deps musicnn==0.1.0
     python reference/convert_musicnn.py
-    python reference/train_tags_head.py DATA FOLDS      adds the head of ten genres
+    python reference/train_tags_head.py ../shared/data COMMIT FOLDS BINARY      adds the head of ten genres
 
 Weights are kept in half precision, the statistics and gains of batch norms in single precision. The package's licence
 (ISC) stands in THIRD-PARTY-NOTICES.md.

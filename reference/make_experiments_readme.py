@@ -275,10 +275,10 @@ def cost():
     for race in races["rows"]:
         if race["network"] == "mlfi-benchmark" and race["threads"] == 2:
             lines.append([race["frames"], f"{hours('genrescope'):.0f} hours", f"{hours('torch'):.0f} hours"])
-    section("What all 22 networks, 10 folds, 50 epochs take", f"On two threads of {races['processor'].split('model name ')[1]}.")
+    section("What 22 networks, 10 folds, 50 epochs take", f"As if each cost what `mlfi-benchmark` does, on two threads of {races['processor'].split('model name ')[1]}.")
     table(["frames of a patch", "here", "PyTorch " + races["torch"].split("+")[0]], lines)
     print(
-        f"Extrapolated: {steps:,} steps of {BATCH} patches, each as long as the benchmark's fastest (`engine/training.json`); "
+        f"Extrapolated: {steps:,} steps of {BATCH} patches, each as long as its fastest (`engine/training.json`); "
         f"validation and measuring come on top. Making a batch takes {loading()} of the time of its step on one thread (`engine/loading.jsonl`).\n"
     )
 

@@ -81,6 +81,9 @@ impl Arguments {
 
     fn model_and_settings(&self) -> Result<(Model, Settings)> {
         match self.vocabulary {
+            Words::Genres if self.set.is_some() && self.format.is_of_one_recording() => {
+                bail!("sets go into text, json, jsonl and csv; choose one of these")
+            }
             Words::Genres => self.judging.model_and_settings(),
             Words::Tags if self.set.is_some() => {
                 bail!("sets are of genres; several tags may be right at once")

@@ -6,10 +6,8 @@ mod support;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
-use genrescope::model::{Certainty, Header, Model};
 use serde_json::Value;
-use support::library::small_header;
-use support::{Stage, model, program, ran, sound, wav};
+use support::{Stage, model, program, ran, sound, unsure_model, wav};
 
 fn records(json: &str) -> Vec<Value> {
     let records: Vec<Value> = serde_json::from_str(json).unwrap();
@@ -423,14 +421,11 @@ fn sets_need_a_model_that_knows_how_sure_it_is() {
         stderr
     };
     assert!(refused(&["song.wav", "--set", "90%"]).contains("`small` does not say how sure it is"));
-    let least: Vec<f32> = Certainty::set_percents().map(|percent| f32::from(100 - percent) / 200.0).collect();
-    let fitted_on = "nothing".to_owned();
-    let certainty = Certainty { exponent: 1.0, unsure_below: 0.99, set_least_scores: least, fitted_on };
-    let header = Header { certainty: Some(certainty), ..small_header("crnn") };
-    Model::untrained(header, 3).unwrap().save(&stage.path("model.safetensors")).unwrap();
+    unsure_model().save(&stage.path("model.safetensors")).unwrap();
     assert!(refused(&["song.wav", "--set", "100%"]).contains("possible are 50 to 99 %"));
     assert!(refused(&["song.wav", "--set", "half"]).contains("90%"));
     assert!(refused(&["song.wav", "--set", "90", "--vocabulary", "tags"]).contains("sets are of genres"));
+    assert!(refused(&["song.wav", "--set", "90", "--format", "jams"]).contains("sets go into text"));
     let (json, _, _) = ran(&mut stage.classify(&["song.wav", "--set", "90%", "--format", "json"]));
     let record = &records(&json)[0];
     assert_eq!((&record["genre"], record["reason"].as_str()), (&Value::Null, Some("unsure")));

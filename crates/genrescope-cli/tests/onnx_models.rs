@@ -148,7 +148,7 @@ fn files_that_do_not_say_what_they_read_are_refused_with_what_is_missing() {
         let stage = stage_with("v-kernel", &changes);
         let (_, stderr, code) =
             ran(&mut stage.genrescope(&["classify", "song.wav", "--model", "theirs.onnx"]));
-        assert!(code != 0 && stderr.contains(reason), "{reason}: {stderr}");
+        assert!(code == 2 && stderr.contains(reason), "{reason}: {stderr}");
     }
     let stage = stage_with("v-kernel", &[]);
     let samples = model("v-kernel").to_onnx(ExportInput::Samples).unwrap();

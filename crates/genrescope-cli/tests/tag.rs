@@ -7,7 +7,7 @@ use std::fs;
 use std::time::{Duration, SystemTime};
 
 use genrescope_library::genres;
-use support::{Stage, ran};
+use support::{Stage, ran, unsure_model};
 
 const SONG: &str = "music/song.flac";
 
@@ -78,4 +78,14 @@ fn the_time_of_a_file_is_kept_on_request_and_comes_back_with_undo() {
         ran(&mut stage.genrescope(&["undo", "--db", "library.db", "--yes"]));
         assert_eq!(modified(), time(), "{more:?}");
     }
+}
+
+#[test]
+fn what_has_no_genre_is_not_tagged_however_high_its_scores_are() {
+    let stage = scanned();
+    unsure_model().save(&stage.path("model.safetensors")).unwrap();
+    assert_eq!(ran(&mut stage.genrescope(&SCAN)).2, 0);
+    let said = tag(&stage, &[]);
+    assert!(said.contains("0 to tag") && said.contains("1 without a genre that is sure enough"), "{said}");
+    assert!(genres(&stage.path(SONG)).unwrap().is_empty());
 }

@@ -141,7 +141,9 @@ pub fn propose(
     let mut proposed = Proposed::default();
     let all = Wanted { min: None, ..wanted.clone() };
     list(library, &all, &mut |item| {
-        let sure = item.score.is_some_and(|score| score >= wanted.min.unwrap_or_default());
+        // What is no music has scores as well, and no genre.
+        let score = item.score.filter(|_| item.genre.is_some());
+        let sure = score.is_some_and(|score| score >= wanted.min.unwrap_or_default());
         if !sure || item.model.as_deref() != Some(model) {
             proposed.unsure += 1;
             return Ok(());

@@ -31,9 +31,9 @@ pub fn softmax_cross_entropy(logits: &[f32], targets: &[f32], classes: usize) ->
     ((loss / f64::from(samples)) as f32, gradient)
 }
 
-/// The same of the first `classes` numbers of each row, and `weight` times the mean over the others, labels of which each
-/// may be right or not, of their cross-entropy: `−target · ln sigmoid(logit) − (1 − target) · ln (1 − sigmoid(logit))`. A label
-/// whose target is not a number counts for nothing.
+/// The same of the first `classes` numbers of each row, and of the others, labels of which each may be right or not, the mean
+/// of `−target · ln sigmoid(logit) − (1 − target) · ln (1 − sigmoid(logit))`; a label whose target is not a number counts as 0.
+/// The gradient is that of the first loss and `weight` times the second.
 ///
 /// # Shape
 /// `logits`, `targets` `[samples, classes + labels]`.
@@ -42,24 +42,24 @@ pub fn cross_entropy_with_labels(
     targets: &[f32],
     [classes, labels]: [usize; 2],
     weight: f32,
-) -> (f32, Vec<f32>) {
+) -> ([f32; 2], Vec<f32>) {
     let row = classes + labels;
     let samples = (logits.len() / row) as f32;
-    let share = weight / (samples * labels.max(1) as f32);
-    let (mut loss, mut gradient) = (0.0_f64, Vec::with_capacity(logits.len()));
+    let share = 1.0 / (samples * labels.max(1) as f32);
+    let (mut losses, mut gradient) = ([0.0_f64; 2], Vec::with_capacity(logits.len()));
     for (logits, targets) in logits.chunks_exact(row).zip(targets.chunks_exact(row)) {
         let (of_classes, slopes) = softmax_cross_entropy(&logits[..classes], &targets[..classes], classes);
-        loss += f64::from(of_classes / samples);
+        losses[0] += f64::from(of_classes / samples);
         gradient.extend(slopes.into_iter().map(|slope| slope / samples));
         for (&logit, &target) in logits[classes..].iter().zip(&targets[classes..]) {
             let known = !target.is_nan();
             // ln(1 + e^z), which stays finite.
             let soft_plus = logit.max(0.0) + (-logit.abs()).exp().ln_1p();
-            loss += if known { f64::from(share * (soft_plus - target * logit)) } else { 0.0 };
-            gradient.push(if known { share * (1.0 / (1.0 + (-logit).exp()) - target) } else { 0.0 });
+            losses[1] += if known { f64::from(share * (soft_plus - target * logit)) } else { 0.0 };
+            gradient.push(if known { weight * share * (1.0 / (1.0 + (-logit).exp()) - target) } else { 0.0 });
         }
     }
-    (loss as f32, gradient)
+    (losses.map(|loss| loss as f32), gradient)
 }
 
 fn row_loss(logits: &[f32], targets: &[f32]) -> f64 {
@@ -83,7 +83,10 @@ mod tests {
     fn labels_count_beside_the_classes_where_they_are_known() {
         let (logits, targets) =
             ([1.0, 2.0, 0.5, -3.0, 0.0, 0.0, 80.0, -80.0], [0.0, 1.0, 0.2, f32::NAN, 1.0, 0.0, 1.0, 0.0]);
-        let loss = |logits: &[f32]| cross_entropy_with_labels(logits, &targets, [2, 2], 0.6).0;
+        let loss = |logits: &[f32]| {
+            let [classes, labels] = cross_entropy_with_labels(logits, &targets, [2, 2], 0.6).0;
+            classes + 0.6 * labels
+        };
         let (of_classes, _) = softmax_cross_entropy(&[1.0, 2.0, 0.0, 0.0], &[0.0, 1.0, 1.0, 0.0], 2);
         let label = -0.2 * sigmoid(&[0.5])[0].ln() - 0.8 * (1.0 - sigmoid(&[0.5])[0]).ln();
         assert!((loss(&logits) - of_classes - 0.6 * label / 4.0).abs() < 1e-6, "{}", loss(&logits));

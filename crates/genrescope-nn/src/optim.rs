@@ -62,6 +62,8 @@ impl From<Sgd> for Optimizer {
 pub struct Step {
     /// Mean cross-entropy of the batch before the step.
     pub loss: f32,
+    /// The same of labels, 0 where there are none.
+    pub label_loss: f32,
     /// `[samples, classes + labels]`.
     pub logits: Vec<f32>,
 }
@@ -152,7 +154,8 @@ impl Trainer {
         let logits = self.session.forward(&self.network, inputs, [samples, frames], mode)?.to_vec();
         let (labels, weight) = self.labels;
         let classes = targets.len() / samples.max(1) - labels;
-        let (loss, d_logits) = cross_entropy_with_labels(&logits, targets, [classes, labels], weight);
+        let ([loss, label_loss], d_logits) =
+            cross_entropy_with_labels(&logits, targets, [classes, labels], weight);
         let gradients = self.session.backward(&self.network, inputs, &d_logits);
         let scale = shortening(self.network.parameters(), gradients, self.longest_gradient);
         self.steps += 1;
@@ -167,7 +170,7 @@ impl Trainer {
             };
             follow(&mut parameter.data, gradient, momentum);
         }
-        Ok(Step { loss, logits })
+        Ok(Step { loss, label_loss, logits })
     }
 
     /// The network as it stands.

@@ -43,7 +43,7 @@ pub(crate) struct Segment {
     start_s: f64,
     /// Where it ends, s.
     end_s: f64,
-    /// Its genre; none for silence.
+    /// Its genre; none for what has a reason.
     genre: Option<String>,
     /// Why it has no genre.
     reason: Option<&'static str>,
@@ -102,7 +102,7 @@ impl Classifier {
         format!("Classifier({}, {})", self.name(), self.hash())
     }
 
-    /// The genre of a recording, or an array of them: `[n]` of str, None for silence.
+    /// The genre of a recording, or an array of them: `[n]` of str, None where there is a reason why not.
     ///
     /// Raises the error of the first recording that fails; `analyze_batch` makes rows of them.
     fn predict<'py>(&self, py: Python<'py>, X: Recordings) -> PyResult<Bound<'py, PyAny>> {

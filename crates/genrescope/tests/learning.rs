@@ -297,6 +297,21 @@ fn settings_that_cannot_work_are_refused() {
 }
 
 #[test]
+fn variations_that_would_do_nothing_are_refused() {
+    let refused = |more: &[&str], why: &str| {
+        let least = format!("[data]\nname = \"made up\"\npath = \"nowhere\"\n[model]\nnetwork = \"crnn\"\n");
+        let more: Vec<String> = more.iter().map(|s| (*s).to_owned()).collect();
+        let error = Settings::parse(&least, &more).unwrap_err().to_string();
+        assert!(error.contains(why), "{error}");
+    };
+    refused(&["augment.recording.semitones=2"], "no change would ever be made");
+    let stretch = ["augment.recording.probability=0.5", "augment.recording.stretch=0.1"];
+    refused(&[&stretch[..], &["train.patches=segments"]].concat(), "random crops");
+    refused(&["train.tags_weight=1"], "go together");
+    refused(&["data.taggrams=tags.npz"], "go together");
+}
+
+#[test]
 fn tags_are_learned_beside_genres_and_cut_off() {
     let (dataset, parts, folder) = (made_up(12), parts(0..8, 8..12), TempFolder::new());
     // Of some tracks only, and each its own: nothing that the genre tells.

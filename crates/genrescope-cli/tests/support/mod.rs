@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
-use genrescope::model::{Header, Model};
+use genrescope::model::{Certainty, Header, Model};
 use tempfile::TempDir;
 
 #[path = "../../../genrescope/tests/support/mod.rs"]
@@ -53,6 +53,16 @@ impl Stage {
         command.env("XDG_DATA_HOME", self.path("data"));
         command
     }
+}
+
+/// The small model, unsure of everything.
+pub fn unsure_model() -> Model {
+    let set_least_scores =
+        Certainty::set_percents().map(|percent| f32::from(100 - percent) / 200.0).collect();
+    let fitted_on = "nothing".to_owned();
+    let certainty = Certainty { exponent: 1.0, unsure_below: 0.99, set_least_scores, fitted_on };
+    let header = Header { name: "small".into(), certainty: Some(certainty), ..small_header("crnn") };
+    Model::untrained(header, 3).unwrap()
 }
 
 pub fn model(network: &str) -> Model {

@@ -58,7 +58,7 @@ const UNHEARD_DB: f32 = 40.0;
 const CUT_DB_PER_BAND: f32 = 6.0;
 
 impl Recording {
-    pub(super) fn is_none(&self) -> bool {
+    pub(crate) fn is_none(&self) -> bool {
         *self == Self::default()
     }
 
@@ -69,7 +69,12 @@ impl Recording {
         let sizes = [self.semitones, f64::from(self.equaliser_db), self.reverberation_s];
         let noise =
             self.noise_db.is_none_or(|[least, most]| least <= most && most <= 0.0 && least.is_finite());
+        let size_of_a_change = Self { probability: 0.0, ..self.clone() };
         let checks = [
+            (
+                self.probability > 0.0 || size_of_a_change.is_none(),
+                "probability is 0: no change would ever be made",
+            ),
             (
                 shares.iter().all(|s| (0.0..=1.0).contains(s)),
                 "probability, stretch and compression lie in 0 to 1",

@@ -154,13 +154,15 @@ impl CertaintyResult {
         let crossed = (!fitted.truth.is_empty()).then_some(fitted);
         let has_sets = own.is_some() || crossed.is_some();
         let tracks = all.truth.len();
+        // Protocol twin measures clips of the test part.
+        let may_fit = matches!(protocol, Protocol::CrossValidation | Protocol::Groups | Protocol::HoldOut);
         let fitted_on = format!("{tracks} tracks, protocol {}", protocol.name());
         Some(Self {
             given: all.figures(),
             fitted: crossed.as_ref().map(Answers::figures),
             answered: crossed.as_ref().unwrap_or(&all).answered(),
             sets: if has_sets { set_figures(sets, tracks) } else { Vec::new() },
-            certainty: (!protocol.reads_test_part()).then(|| all.fit(fitted_on)),
+            certainty: may_fit.then(|| all.fit(fitted_on)),
         })
     }
 }

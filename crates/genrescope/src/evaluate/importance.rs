@@ -54,20 +54,21 @@ impl ImportanceResult {
     /// `network,variant,feature,segments,accuracy_percent,fall`, then the fall of each genre: a row a feature. In the first
     /// one, without a feature, nothing is changed.
     pub fn to_csv(&self) -> String {
-        let mut csv =
-            format!("network,variant,feature,segments,accuracy_percent,fall,{}\n", self.genres.join(","));
-        let unchanged = vec![0.0; self.genres.len()];
+        let mut csv = csv::Writer::from_writer(Vec::new());
+        let mut write = |row: Vec<String>| csv.write_record(row).expect("memory takes every row");
+        let columns = ["network", "variant", "feature", "segments", "accuracy_percent", "fall"];
+        write(columns.map(String::from).into_iter().chain(self.genres.clone()).collect());
         let mut row = |feature: &str, figures: &Figures, falls: [&[f64]; 2]| {
-            let falls: Vec<String> = falls.concat().iter().map(|fall| format!("{fall:.4}")).collect();
-            let (segments, percent) = (figures.tracks, figures.accuracy_percent);
-            let (network, variant) = (&self.network, &self.variant);
-            csv += &format!("{network},{variant},{feature},{segments},{percent},{}\n", falls.join(","));
+            let names = [self.network.clone(), self.variant.clone(), feature.to_owned()];
+            let numbers = [figures.tracks.to_string(), figures.accuracy_percent.to_string()];
+            let falls = falls.concat().into_iter().map(|fall| format!("{fall:.4}"));
+            write(names.into_iter().chain(numbers).chain(falls).collect());
         };
-        row("", &self.figures, [&[0.0], &unchanged]);
+        row("", &self.figures, [&[0.0], &vec![0.0; self.genres.len()]]);
         for one in &self.features {
             row(&one.feature, &one.figures, [&[one.fall], &one.by_genre]);
         }
-        csv
+        String::from_utf8(csv.into_inner().expect("memory takes every row")).expect("fields are text")
     }
 }
 

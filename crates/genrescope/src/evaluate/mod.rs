@@ -67,8 +67,8 @@ pub struct EvaluateOptions {
     pub learner: Learner,
     /// Where readings of a test part are recorded; published test parts are not read without.
     pub readings: Option<Readings>,
-    /// Results of other protocols that the model's header lists as well; the first that was fitted to says what its scores
-    /// mean, if the own one was not.
+    /// Results of other protocols that the model's header lists as well; the first of the same network and genres that
+    /// was fitted to says what its scores mean, if the own one was not.
     pub other_results: Vec<PathBuf>,
 }
 
@@ -287,6 +287,7 @@ fn stamp(options: &EvaluateOptions, fold: usize, result: &ResultFile) -> Result<
         results.push(ResultFile::read(path)?);
     }
     model.header.results = results.iter().flat_map(ResultFile::for_header).collect();
-    model.header.certainty = results.iter().find_map(ResultFile::fitted_certainty).cloned();
+    let alike = |other: &&ResultFile| other.network == result.network && other.genres == result.genres;
+    model.header.certainty = results.iter().filter(alike).find_map(ResultFile::fitted_certainty).cloned();
     model.save(&options.out.join("model.safetensors"))
 }

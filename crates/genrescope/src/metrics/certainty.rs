@@ -3,8 +3,6 @@
 use super::{best, mean};
 use crate::model::Certainty;
 
-/// Exponents between which the best one is looked for.
-const EXPONENTS: [f64; 2] = [0.05, 20.0];
 /// How often that range is halved.
 const HALVINGS: usize = 60;
 /// Scores below count as this much: one certain mistake does not decide alone.
@@ -48,10 +46,15 @@ fn sorted(scores: impl Iterator<Item = f32>) -> Vec<f32> {
 fn exponent(truth: &[usize], scores: &[Vec<f32>]) -> f64 {
     let logs: Vec<Vec<f64>> =
         scores.iter().map(|s| s.iter().map(|&s| f64::from(s.max(LEAST_SCORE)).ln()).collect()).collect();
+    // One more answer that may be of any genre: where all are right, larger powers are not better without end (Platt 1999).
+    let even = 1.0 / logs.len().max(1) as f64;
     let slope = |exponent: f64| {
-        mean(truth.iter().zip(&logs).map(|(&truth, logs)| expected(logs, exponent) - logs[truth]))
+        mean(truth.iter().zip(&logs).map(|(&truth, logs)| {
+            let expected = expected(logs, exponent);
+            expected - logs[truth] + even * (expected - mean(logs.iter().copied()))
+        }))
     };
-    let [mut low, mut high] = EXPONENTS;
+    let [mut low, mut high] = Certainty::EXPONENTS;
     for _ in 0..HALVINGS {
         let middle = (low * high).sqrt();
         if slope(middle) < 0.0 { low = middle } else { high = middle }
@@ -102,6 +105,16 @@ mod tests {
         }
         let unsure = scores.iter().filter(|scores| scores[best(scores)] < fitted.unsure_below).count();
         assert!((45..=50).contains(&unsure), "{unsure}");
+    }
+
+    #[test]
+    fn answers_that_are_all_right_are_not_taken_for_certain() {
+        let scores: Vec<Vec<f32>> =
+            (0..60).map(|n| 0.65 + n as f32 / 200.0).map(|s| vec![s, 1.0 - s]).collect();
+        let fitted = certainty(&[0; 60], &scores, "a test".into());
+        let [low, high] = Certainty::EXPONENTS;
+        assert!(fitted.exponent > low && fitted.exponent < 0.9 * high, "{}", fitted.exponent);
+        assert!(fitted.applied(&[0.65, 0.35])[0] < 0.97, "{:?}", fitted.applied(&[0.65, 0.35]));
     }
 
     #[test]

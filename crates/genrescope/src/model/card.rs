@@ -285,6 +285,9 @@ impl Header {
             head.check(self.genres.len()).map_err(bad)?;
         }
         self.music.as_ref().map_or(Ok(()), |gate| gate.check(self.front_end.mel_bands)).map_err(bad)?;
+        if self.certainty.is_some() && !self.vocabulary.is_genres() {
+            return Err(bad("it says what scores of genres mean and has tags"));
+        }
         self.certainty.as_ref().map_or(Ok(()), Certainty::check).map_err(bad)?;
         let features = self.features.as_ref().map_or(Ok(()), |features| features.check(&self.front_end));
         features.and_then(|()| self.normalisation.check(self.front_end.mel_bands)).map_err(bad)

@@ -27,6 +27,9 @@ pub struct Certainty {
 }
 
 impl Certainty {
+    /// Least and largest exponent.
+    pub const EXPONENTS: [f64; 2] = [0.2, 5.0];
+
     /// The percents whose sets [`Certainty::set_least_scores`] are of, in its order.
     pub fn set_percents() -> impl Iterator<Item = u8> {
         SET_PERCENTS
@@ -36,10 +39,11 @@ impl Certainty {
         let least = &self.set_least_scores;
         let are_scores = least.iter().chain([&self.unsure_below]).all(|score| (0.0..=1.0).contains(score));
         let fits = least.len() == SET_PERCENTS.len() && least.windows(2).all(|pair| pair[0] >= pair[1]);
-        match are_scores && fits && self.exponent.is_finite() && self.exponent > 0.0 {
+        let [least_power, most_power] = Self::EXPONENTS;
+        match are_scores && fits && (least_power..=most_power).contains(&self.exponent) {
             true => Ok(()),
             false => Err(format!(
-                "its certainty needs an exponent above 0 and {} falling scores from 0 to 1",
+                "its certainty needs an exponent from {least_power} to {most_power} and {} falling scores from 0 to 1",
                 SET_PERCENTS.len()
             )),
         }
@@ -70,7 +74,7 @@ impl Model {
         let unfitted = || {
             let name = &self.header.name;
             refuse(format!(
-                "`{name}` does not say how sure it is; sets need a model that does, such as `fast`"
+                "`{name}` does not say how sure it is; sets need a model that was fitted, see `genrescope inspect`"
             ))
         };
         let (least, most) = SET_PERCENTS.into_inner();
@@ -111,7 +115,7 @@ mod tests {
         let short = Certainty { set_least_scores: vec![0.5], ..certainty(1.0) };
         let rising =
             Certainty { set_least_scores: (1..=50).map(|n| n as f32 / 100.0).collect(), ..certainty(1.0) };
-        for wrong in [certainty(0.0), certainty(f64::NAN), short, rising] {
+        for wrong in [certainty(0.0), certainty(1e300), certainty(f64::NAN), short, rising] {
             assert!(wrong.check().is_err(), "{wrong:?}");
         }
         assert!(Certainty { unsure_below: f32::NAN, ..certainty(1.0) }.check().is_err());

@@ -1,8 +1,9 @@
 //! ONNX file → a model that judges by it. Made elsewhere, run by rten.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use rten::{Dimension, NodeId, Value};
+use rten::{Dimension, NodeId, RunOptions, ThreadPool, Value};
 use serde_json::json;
 
 use super::card::{FOREIGN, FORMAT_VERSION, bad};
@@ -13,6 +14,8 @@ use crate::error::Result;
 
 /// Scores of a genre vocabulary sum to 1 to this.
 const SUM_TOLERANCE: f32 = 1e-3;
+/// Most numbers that it may read at once, 64 MB: half an hour in 128 bands.
+const MOST_NUMBERS: usize = 1 << 24;
 
 /// A graph that gives scores of patches.
 pub(super) struct OnnxNetwork {
@@ -22,6 +25,7 @@ pub(super) struct OnnxNetwork {
     scores: NodeId,
     /// Patches that it takes at once; any number unless fixed.
     batch: Option<usize>,
+    options: RunOptions,
 }
 
 impl Model {
@@ -38,28 +42,53 @@ impl Model {
     /// [`ErrorKind::BadModel`](crate::ErrorKind::BadModel) with what is wrong and why.
     pub fn from_onnx(bytes: Vec<u8>) -> Result<Self> {
         let hash = hash(&bytes);
-        let graph = rten::Model::load(bytes);
-        let graph = graph.map_err(|e| bad(format!("not an ONNX file that can be run: {e}")))?;
+        let graph = contained(|| {
+            rten::Model::load(bytes).map_err(|e| bad(format!("not an ONNX file that can be run: {e}")))
+        })?;
         let network = OnnxNetwork::new(graph)?;
         let header = network.header()?;
         network.check(&header)?;
-        Ok(Self { header, engine: Engine::Onnx(Arc::new(network)), hash, tagger: None })
+        let model = Self { header, engine: Engine::Onnx(Arc::new(network)), hash, tagger: None };
+        model.scores(&[quiet_patch(&model.header)])?;
+        Ok(model)
     }
 }
 
 impl OnnxNetwork {
     fn new(graph: rten::Model) -> Result<Self> {
-        let mel = graph.find_node("mel").ok_or_else(|| {
+        let named = |ids: &[NodeId], name: &str| {
+            let is_it = |id: &NodeId| graph.node_info(*id).is_some_and(|info| info.name() == Some(name));
+            ids.iter().copied().find(is_it)
+        };
+        let (inputs, outputs) = (graph.input_ids(), graph.output_ids());
+        let mel = named(inputs, "mel").ok_or_else(|| {
             bad("it has no input `mel`, [batch, bands, frames] in dB; one that reads samples cannot be used")
         })?;
-        let scores = graph.find_node("scores").or(graph.output_ids().first().copied());
-        let scores = scores.ok_or_else(|| bad("it has no output"))?;
-        let batch = match shape(&graph, mel).first() {
+        let scores =
+            named(outputs, "scores").ok_or_else(|| bad("it has no output `scores`, [batch, genres]"))?;
+        let features = named(inputs, "features");
+        if inputs.len() > 1 + usize::from(features.is_some()) {
+            return Err(bad("it has inputs beside `mel` and `features`, which nothing here fills"));
+        }
+        let extents = shape(&graph, mel);
+        let fixed = extents.iter().filter_map(|extent| match extent {
+            Dimension::Fixed(extent) => Some(*extent),
+            Dimension::Symbolic(_) => None,
+        });
+        let numbers = fixed.fold(1, usize::saturating_mul);
+        if !(1..=MOST_NUMBERS).contains(&numbers) {
+            return Err(bad(format!(
+                "its input is {extents:?}; 1 to {MOST_NUMBERS} numbers can be read at once"
+            )));
+        }
+        let batch = match extents.first() {
             Some(Dimension::Fixed(patches)) => Some(*patches),
             _ => None,
         };
-        let features = graph.find_node("features");
-        Ok(Self { graph, mel, features, scores, batch })
+        let threads = rayon::current_num_threads();
+        let options =
+            RunOptions::default().with_thread_pool(Some(Arc::new(ThreadPool::with_num_threads(threads))));
+        Ok(Self { graph, mel, features, scores, batch, options })
     }
 
     /// The header that an export of this program has inside, or one of the single keys.
@@ -113,12 +142,20 @@ impl OnnxNetwork {
             return Err(bad("it reads audio features, which only an export of this program can say"));
         }
         let bands = header.front_end.mel_bands;
-        match shape(&self.graph, self.mel).get(1) {
-            Some(Dimension::Fixed(found)) if *found != bands => {
-                Err(bad(format!("it reads {found} bands, its front end makes {bands}")))
-            }
-            _ => Ok(()),
+        let frames = header.patch_frames;
+        if frames.saturating_mul(bands) > MOST_NUMBERS {
+            return Err(bad(format!("a patch of {frames} frames is too long")));
         }
+        for (extent, (expected, what)) in
+            shape(&self.graph, self.mel).iter().skip(1).zip([(bands, "bands"), (frames, "frames")])
+        {
+            if let Dimension::Fixed(found) = extent
+                && *found != expected
+            {
+                return Err(bad(format!("it reads {found} {what}, its metadata say {expected}")));
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn parameter_counts(&self) -> zoo::ParameterCounts {
@@ -150,10 +187,13 @@ impl OnnxNetwork {
             let all: Vec<f32> = patches.flat_map(|patch| patch.features.iter().copied()).collect();
             inputs.push((features, value([count, all.len() / count], all)?.into()));
         }
-        let [found] = self
-            .graph
-            .run_n(inputs, [self.scores], None)
-            .map_err(|e| bad(format!("it cannot be run: {e}")))?;
+        let options = Some(self.options.clone());
+        let run = || {
+            self.graph
+                .run_n(inputs, [self.scores], options)
+                .map_err(|e| bad(format!("it cannot be run: {e}")))
+        };
+        let [found] = contained(run)?;
         let ([_, genres], scores) = found
             .into_shape_vec::<f32, 2>()
             .map_err(|e| bad(format!("its scores are no [batch, genres]: {e}")))?;
@@ -165,6 +205,18 @@ impl OnnxNetwork {
         }
         scores.chunks_exact(genres).map(|scores| checked(header, scores)).collect()
     }
+}
+
+/// What an engine that fails would take down with it.
+fn contained<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let failed = |_| Err(bad("it makes the program fail that runs ONNX files; export it anew"));
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(failed)
+}
+
+/// A patch in which nothing sounds.
+fn quiet_patch(header: &Header) -> PatchInput {
+    let cells = header.patch_frames * header.front_end.mel_bands;
+    PatchInput { db: vec![header.front_end.floor_db; cells], features: vec![0.0; header.input().features] }
 }
 
 fn checked(header: &Header, scores: &[f32]) -> Result<Vec<f32>> {

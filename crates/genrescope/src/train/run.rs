@@ -119,7 +119,7 @@ impl<'a> Run<'a> {
         let inputs = &inputs[..1 + usize::from(self.sampling.features.is_some())];
         let result = self.trainer.step(inputs, plan.samples(), batch.frames, &batch.targets, rate);
         let result = result.map_err(|e| misfit(self.settings, &e))?;
-        if !result.loss.is_finite() {
+        if !(result.loss + result.label_loss).is_finite() {
             let what = format!(
                 "the loss is no longer finite at step {}: lower train.learning_rate",
                 self.state.steps + 1

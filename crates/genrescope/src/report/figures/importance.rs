@@ -50,7 +50,8 @@ fn draw_cell(scene: &mut Scene, place: Rectangle, fall: f64, most: f64) {
     scene.fill(place, if fall > 0.0 { SERIES[0] } else { SERIES[1] }, (0.92 * share.sqrt()).max(0.03));
     if fall.abs() >= 0.005 {
         let ink = if share.sqrt() > 0.62 { PAPER } else { INK };
-        let words = format!("{fall:.2}").replacen("0.", ".", 1).replace('-', "−");
+        let words = format!("{fall:.2}").replace('-', "−");
+        let words = words.strip_prefix("0").map_or(words.replace("−0.", "−."), str::to_owned);
         let at = (place.x + place.width / 2.0, place.y + place.height / 2.0 + 0.35 * (FONT - 2.0));
         scene.words(at, Anchor::Middle, FONT - 2.0, ink, &words);
     }

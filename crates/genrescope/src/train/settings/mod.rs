@@ -119,6 +119,10 @@ impl Settings {
         network.check_choices(&self.model.choices)?;
         network.check_features(columns)?;
         extraction.map_or(Ok(()), |extraction| extraction.check(&self.features))?;
+        if extraction.is_some() && !self.augment.recording.is_none() {
+            let what = "augment.recording changes spectrograms, and features would stay those of the clean recording";
+            return Err(Error::new(ErrorKind::BadSettings, what));
+        }
         if extraction.is_some() && self.train.patches == Places::Random {
             let what =
                 "the features of [model.features] are those of segments: use train.patches = \"segments\"";
@@ -151,6 +155,10 @@ impl Settings {
             ((0.0..1.0).contains(&train.momentum), "train.momentum must be at least 0 and below 1"),
             (train.clip_norm >= 0.0, "train.clip_norm must be at least 0"),
             (train.weight_decay >= 0.0, "train.weight_decay must be at least 0"),
+            (
+                self.augment.recording.stretch == 0.0 || train.patches == Places::Random,
+                "augment.recording.stretch is of random crops: use train.patches = \"random\"",
+            ),
             (train.tags_weight >= 0.0, "train.tags_weight must be at least 0"),
             (
                 (train.tags_weight > 0.0) == self.data.taggrams.is_some(),

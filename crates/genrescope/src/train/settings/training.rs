@@ -62,8 +62,8 @@ pub struct Train {
     /// Share of the running average of the weights that each step keeps; 0 = no average. The average is what is
     /// validated and kept.
     pub average: f32,
-    /// What the mean cross-entropy of the tags of `data.taggrams` counts beside that of the genres. The tags' outputs are
-    /// cut off when training is done.
+    /// What the mean cross-entropy of the tags of `data.taggrams` counts beside that of the genres; tags of a clip without,
+    /// and of two that are mixed if one has none, count as 0. Their outputs are cut off when training is done.
     #[serde(skip_serializing_if = "is_zero")]
     pub tags_weight: f32,
     /// Distance of the patches of a validation track, frames.
