@@ -1,8 +1,8 @@
 """Makes folders of three made-up genres of the clips that are at hand as audio, as a user's own might be: links, a folder a
 genre, one an artist below it.
 
-    python reference/make_regrouped.py ../shared/data OUT
-    genrescope train --from runs/twin/model.safetensors OUT --out experiments/fine-tuning --set train.epochs=20
+    python reference/make_regrouped.py ../shared/data runs/regrouped
+    genrescope train --from runs/twin/model.safetensors runs/regrouped --out experiments/fine-tuning
 
 `runs/twin` is the twin of the shipped model, which has heard nothing of these clips' artists (experiments/default-model).
 """
