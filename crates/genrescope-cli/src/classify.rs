@@ -24,7 +24,7 @@ Examples:
   genrescope classify song.mp3 --format audacity -o labels.txt
   genrescope classify music/ --model best --format csv -o genres.csv
   genrescope classify song.mp3 --vocabulary tags --top 10
-  genrescope classify music/ --set 90%           # genres that hold the true one nine times in ten
+  genrescope classify music/ --model mine --set 90%   # genres that hold the true one nine times in ten
   find . -name '*.flac' -print0 | genrescope classify --files-from - --format jsonl
   curl -s https://example.org/stream.ogg | genrescope classify -";
 
@@ -44,7 +44,8 @@ pub(crate) struct Arguments {
     /// Say which of ten genres it is, or how well each of 50 tags fits
     #[arg(long, value_enum, default_value_t = Words::Genres)]
     vocabulary: Words,
-    /// Give the genres that hold the true one of this share of recordings, 50% to 99%
+    /// Give the genres that hold the true one of this share of recordings, 50% to 99%; with a model that was fitted to
+    /// that, see `genrescope inspect`
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     set: Option<u8>,
     /// Show how the genre changes over the track
