@@ -299,9 +299,9 @@ fn settings_that_cannot_work_are_refused() {
 #[test]
 fn variations_that_would_do_nothing_are_refused() {
     let refused = |more: &[&str], why: &str| {
-        let least = format!("[data]\nname = \"made up\"\npath = \"nowhere\"\n[model]\nnetwork = \"crnn\"\n");
+        let least = "[data]\nname = \"made up\"\npath = \"nowhere\"\n[model]\nnetwork = \"crnn\"\n";
         let more: Vec<String> = more.iter().map(|s| (*s).to_owned()).collect();
-        let error = Settings::parse(&least, &more).unwrap_err().to_string();
+        let error = Settings::parse(least, &more).unwrap_err().to_string();
         assert!(error.contains(why), "{error}");
     };
     refused(&["augment.recording.semitones=2"], "no change would ever be made");
