@@ -21,7 +21,7 @@ Examples:
   genrescope models
   genrescope models list --json
   genrescope models install runs/mine/model.safetensors --name mine
-  genrescope models install theirs.onnx          # made elsewhere, see docs/onnx.md (cargo feature `onnx`)
+  genrescope models install theirs.onnx          # made elsewhere: docs/onnx.md
   genrescope classify song.mp3 --model mine
   genrescope models default mine                 # judge by it from now on
   genrescope models default fast                 # by the model inside again
