@@ -33,8 +33,24 @@ const RECORDINGS: [&str; 18] = [
     "mono_22050_rf64.wav",
 ];
 
+/// Recordings that make a longer one when they follow each other, and how often.
+const REPEATED: [(&str, usize); 7] = [
+    ("no_tag_44100_vbr.mp3", 12),
+    ("stereo_44100.mp3", 12),
+    ("mono_22050_vbr.mp3", 24),
+    ("mono_22050.mp2", 24),
+    ("noise_48000.mp1", 48),
+    ("stereo_44100.ogg", 6),
+    ("stereo_44100.aac", 6),
+];
+
 fn decode(bytes: Vec<u8>) -> Result<(Vec<f32>, Vec<String>)> {
-    let mut stream = AudioStream::from_reader(Box::new(Cursor::new(bytes)), "bytes", RATE_HZ)?;
+    decode_on(1, bytes)
+}
+
+fn decode_on(threads: usize, bytes: Vec<u8>) -> Result<(Vec<f32>, Vec<String>)> {
+    let stream = AudioStream::from_reader(Box::new(Cursor::new(bytes)), "bytes", RATE_HZ)?;
+    let mut stream = stream.on_threads(threads);
     let mut samples = Vec::new();
     while let Some(block) = stream.next_block()? {
         samples.extend(block);
@@ -354,5 +370,26 @@ proptest! {
     fn random_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..5000), magic in 0..5_usize) {
         let magic: &[u8] = [b"RIFF".as_slice(), b"fLaC", b"OggS", b"\xff\xfb\x90\x64", b"ID3\x04"][magic];
         let _ = decode([magic, &bytes].concat());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn damaged_or_not_any_number_of_threads_gives_the_same_samples_and_warnings(
+        recording in 0..REPEATED.len(),
+        threads in 2..5_usize,
+        flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..20),
+    ) {
+        let (name, times) = REPEATED[recording];
+        let mut bytes = std::fs::read(support::recording(name)).unwrap().repeat(times);
+        for (at, value) in flips {
+            let at = at.index(bytes.len());
+            bytes[at] = value;
+        }
+        let alone = decode(bytes.clone()).map_err(|e| e.to_string());
+        let together = decode_on(threads, bytes).map_err(|e| e.to_string());
+        prop_assert!(alone == together, "{name} on {threads} threads");
     }
 }

@@ -3,7 +3,6 @@
 use std::io::ErrorKind as IoKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use symphonia::core::audio::{Audio, GenericAudioBufferRef};
 use symphonia::core::common::Limit;
 use symphonia::core::errors::Error as Fault;
 use symphonia::core::formats::probe::Hint;
@@ -13,6 +12,8 @@ use symphonia::core::meta::MetadataOptions;
 use symphonia::core::packet::Packet;
 use symphonia::core::units::Time;
 
+use super::ahead::Ahead;
+use super::codec::guarded;
 use super::damage::Damage;
 use super::edit_list::Edit;
 use super::holes::Holes;
@@ -41,13 +42,15 @@ pub(super) struct Decoder {
     piped: bool,
     track: PlayedTrack,
     holes: Holes,
-    /// Read ahead, with how far the file was read then.
-    ahead: Option<(Packet, u64)>,
+    pub(super) ahead: Ahead,
+    /// What came when packets were read ahead and is none of them, with how far the file was read then.
+    event: Option<(Event, u64)>,
+    /// Looked at, with how far the file was read then.
+    peeked: Option<(Packet, u64)>,
     /// To be decoded next; what was missing before it is known.
     ready: Option<Packet>,
     /// Silence that is still to come in place of what was lost.
     silence_samples: u64,
-    planes: Vec<Vec<f32>>,
     decoded_packets: u64,
     /// Samples of the longest packet so far.
     longest_packet: usize,
@@ -60,6 +63,9 @@ pub(super) struct Decoder {
     /// Whether the audio before was lost too.
     losing: bool,
 }
+
+/// What a container gives: a packet, its end, or an error.
+type Event = Result<Option<Packet>, Fault>;
 
 /// A stretch of audio.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -96,10 +102,11 @@ impl Decoder {
             counter,
             piped,
             track,
-            ahead: None,
+            ahead: Ahead::new(1),
+            event: None,
+            peeked: None,
             ready: None,
             silence_samples: 0,
-            planes: Vec::new(),
             decoded_packets: 0,
             longest_packet: 0,
             decoded_s: 0.0,
@@ -108,6 +115,11 @@ impl Decoder {
             damage,
             losing: false,
         })
+    }
+
+    /// Decodes on so many threads, where the codec allows it. The samples are the same.
+    pub(super) fn on_threads(self, threads: usize) -> Self {
+        Self { ahead: Ahead::new(threads), ..self }
     }
 
     /// What the tags before the audio say.
@@ -150,17 +162,11 @@ impl Decoder {
 
     /// Decodes into `mono`; whether that was possible. What was not is lost.
     fn decode(&mut self, packet: &Packet, mono: &mut Vec<f32>) -> Result<bool> {
-        match guarded(|| self.track.codec.decode(packet)) {
-            Ok(audio) => {
-                let rate_hz = audio.spec().rate();
-                checked_channels(audio.num_planes())?;
-                if let GenericAudioBufferRef::F32(samples) = &audio {
-                    mix_to_mono(&samples.iter_planes().collect::<Vec<_>>(), mono);
-                } else {
-                    audio.copy_to_vecs_planar(&mut self.planes);
-                    mix_to_mono(&self.planes.iter().map(Vec::as_slice).collect::<Vec<_>>(), mono);
-                }
-                self.track.decoded(packet, rate_hz, mono.len())?;
+        match self.ahead.hear(packet, &mut self.track.codec) {
+            Ok(heard) => {
+                checked_channels(heard.channels)?;
+                *mono = heard.mono;
+                self.track.decoded(packet, heard.rate_hz, mono.len())?;
             }
             Err(Fault::Unsupported(_)) if self.decoded_packets > 0 => return Ok(self.lose_packet(packet)),
             Err(Fault::DecodeError(_) | Fault::IoError(_)) => return Ok(self.lose_packet(packet)),
@@ -208,27 +214,57 @@ impl Decoder {
     /// The next packet. Before MPEG frames of another form the decoder is made anew, if there are two of them: a single
     /// one is damage.
     fn next_packet(&mut self) -> Result<Option<(Packet, u64)>> {
-        let next = match self.ahead.take() {
+        let next = match self.peeked.take() {
             Some(next) => Some(next),
-            None => self.read_packet()?,
+            None => self.read_packets()?,
         };
         let Some((packet, read_bytes)) = next else { return Ok(None) };
         if self.track.is_of_other_form(&packet) {
-            self.ahead = self.read_packet()?;
-            if self.ahead.as_ref().is_none_or(|(after, _)| PlayedTrack::are_of_one_form(&packet, after)) {
+            self.peeked = self.read_packet()?;
+            if self.peeked.as_ref().is_none_or(|(after, _)| PlayedTrack::are_of_one_form(&packet, after)) {
                 self.track.restart()?;
+                self.ahead.forget();
             }
         }
         Ok(Some((packet, read_bytes)))
     }
 
+    /// The next packet, and as many behind it as are decoded before their turn.
+    fn read_packets(&mut self) -> Result<Option<(Packet, u64)>> {
+        while self.event.is_none() && self.ahead.has_room() && self.track.may_be_read_ahead() {
+            match guarded(|| self.container.next_packet()) {
+                Ok(Some(packet)) if packet.track_id != self.track.id => (),
+                Ok(Some(packet)) if !self.track.is_of_other_form(&packet) => {
+                    let samples = self.track.samples(&packet);
+                    self.ahead.push(packet, self.counter.bytes(), samples, &self.track.parameters);
+                }
+                event => {
+                    self.event = Some((event, self.counter.bytes()));
+                    self.ahead.send(&self.track.parameters);
+                }
+            }
+        }
+        let Some(next) = self.ahead.next_packet() else { return self.read_packet() };
+        self.detour_s = 0.0;
+        Ok(Some(next))
+    }
+
+    /// What the container gives next, with how far the file was read then.
+    fn next_event(&mut self) -> (Event, u64) {
+        self.event.take().unwrap_or_else(|| {
+            let event = guarded(|| self.container.next_packet());
+            (event, self.counter.bytes())
+        })
+    }
+
     fn read_packet(&mut self) -> Result<Option<(Packet, u64)>> {
         let mut errors = 0;
         loop {
-            match guarded(|| self.container.next_packet()) {
+            let (event, read_bytes) = self.next_event();
+            match event {
                 Ok(Some(packet)) if packet.track_id == self.track.id => {
                     self.detour_s = 0.0;
-                    return Ok(Some((packet, self.counter.bytes())));
+                    return Ok(Some((packet, read_bytes)));
                 }
                 Ok(Some(_)) => (),
                 Ok(None) => match self.missing_end(MISSING_END_S) {
@@ -241,6 +277,7 @@ impl Decoder {
                 Err(Fault::ResetRequired) => {
                     self.track = PlayedTrack::first(&*self.container, None)?;
                     self.holes = self.track.holes(None);
+                    self.ahead.forget();
                 }
                 Err(Fault::IoError(e)) if e.kind() != IoKind::UnexpectedEof => {
                     return Err(Error::new(ErrorKind::Io, format!("reading failed: {e}")).with_source(e));
@@ -282,12 +319,6 @@ impl Decoder {
     }
 }
 
-/// Runs the decoding library: should it panic over damaged bytes, that is one more way to say that they are damaged.
-pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
-    let gave_up = |_| Err(Fault::DecodeError("the decoder gave up"));
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(gave_up)
-}
-
 /// Works on a recording; a decoder that fails all the same becomes an error of kind [`ErrorKind::Corrupt`].
 ///
 /// # Errors
@@ -297,23 +328,6 @@ pub fn contained<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
         let message = format!("{name}: this file makes the decoder fail; convert it to another format");
         Err(Error::new(ErrorKind::Corrupt, message))
     })
-}
-
-/// Mean of the channels: `[channels][samples]` → `[samples]`.
-fn mix_to_mono(planes: &[&[f32]], mono: &mut Vec<f32>) {
-    match planes {
-        [] => (),
-        [only] => mono.extend_from_slice(only),
-        [left, right] => mono.extend(left.iter().zip(*right).map(|(l, r)| 0.5 * (l + r))),
-        [first, others @ ..] => {
-            mono.extend_from_slice(first);
-            for plane in others {
-                mono.iter_mut().zip(*plane).for_each(|(sum, sample)| *sum += sample);
-            }
-            let scale = 1.0 / planes.len() as f32;
-            mono.iter_mut().for_each(|sum| *sum *= scale);
-        }
-    }
 }
 
 /// Sets what is no number, infinite or beyond [`MAX_LEVEL`] to 0 and counts it.
@@ -372,20 +386,6 @@ pub(super) fn unreadable(fault: Fault) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn channels_are_averaged() {
-        for channels in 1..=5 {
-            let planes: Vec<Vec<f32>> = (0..channels).map(|c| vec![c as f32, 1.0, -2.0]).collect();
-            let mut mono = Vec::new();
-            mix_to_mono(&planes.iter().map(Vec::as_slice).collect::<Vec<_>>(), &mut mono);
-            let mean = (channels - 1) as f32 / 2.0;
-            assert!(
-                mono.iter().zip([mean, 1.0, -2.0]).all(|(a, b)| (a - b).abs() < 1e-6),
-                "{channels}: {mono:?}"
-            );
-        }
-    }
 
     #[test]
     fn impossible_samples_become_zero_and_are_counted() {

@@ -9,6 +9,8 @@
 //! and nothing is allocated by it.
 
 mod aac;
+mod ahead;
+mod codec;
 mod damage;
 mod decode;
 mod edit_list;

@@ -110,6 +110,12 @@ impl AudioStream {
         })
     }
 
+    /// Decodes on so many threads at once, where the codec allows it: the samples are the same. Some seconds are read ahead.
+    #[must_use]
+    pub fn on_threads(self, threads: usize) -> Self {
+        Self { decoder: self.decoder.on_threads(threads), ..self }
+    }
+
     /// For a sound that is still being made: short blocks, so that they come soon, and no longest duration.
     #[must_use]
     pub fn live(self) -> Self {

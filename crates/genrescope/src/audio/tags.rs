@@ -5,18 +5,35 @@
 
 /// Bytes from the start of a tag that tell that it is one.
 pub(super) const TAG_BYTES: usize = ID3V1_BYTES + 3;
+/// Bytes that are looked at together.
+const ROW_BYTES: usize = 64;
 const ID3_HEADER_BYTES: usize = 10;
 const ID3V1_BYTES: usize = 128;
 const APE_HEADER_BYTES: u64 = 32;
 
 /// The first tag that begins in the first `reach` bytes: where, and its length.
 pub(super) fn find(bytes: &[u8], reach: usize) -> Option<(usize, u64)> {
-    let begins = |at: &usize| {
-        let pair = [bytes[*at], bytes.get(at + 1).copied().unwrap_or(0)];
-        matches!(pair, [b'I', b'D'] | [b'T', b'A'] | [b'A', b'P'] | [0xff, 0xe0..=0xff])
-    };
-    let mut candidates = (0..reach.min(bytes.len())).filter(begins);
+    let reach = reach.min(bytes.len());
+    let next = |at: usize| bytes.get(at + 1).copied().unwrap_or(0);
+    let row = |from: usize| from..(from + ROW_BYTES).min(reach);
+    let mut candidates = (0..reach)
+        .step_by(ROW_BYTES)
+        .filter(|&from| bytes.get(from..=from + ROW_BYTES).is_none_or(may_begin_in))
+        .flat_map(row)
+        .filter(|&at| may_begin(bytes[at], next(at)));
     candidates.find_map(|at| length(&bytes[at..]).map(|length| (at, length)))
+}
+
+/// Whether a tag may begin in all but the last of these bytes: without a branch, so that many are compared at once.
+fn may_begin_in(row: &[u8]) -> bool {
+    row.windows(2).fold(false, |any, pair| any | may_begin(pair[0], pair[1]))
+}
+
+fn may_begin(first: u8, second: u8) -> bool {
+    let named = (first == b'I') & (second == b'D')
+        | (first == b'T') & (second == b'A')
+        | (first == b'A') & (second == b'P');
+    named | (first == 0xff) & (second & 0xe6 == 0xe2)
 }
 
 /// The length of the tag that begins here, if one does.

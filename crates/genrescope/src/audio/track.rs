@@ -1,10 +1,9 @@
 //! The track of a container that is played: its decoder, its rate, and what is cut off it.
 
-use std::sync::OnceLock;
-
-use symphonia::core::codecs::audio::well_known::{CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3, CODEC_ID_OPUS};
-use symphonia::core::codecs::audio::{AudioCodecId, AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
-use symphonia::core::codecs::registry::CodecRegistry;
+use symphonia::core::codecs::audio::AudioCodecParameters;
+use symphonia::core::codecs::audio::well_known::{
+    CODEC_ID_ALAC, CODEC_ID_FLAC, CODEC_ID_OPUS, CODEC_ID_VORBIS,
+};
 use symphonia::core::formats::well_known::{
     FORMAT_ID_ADTS, FORMAT_ID_ISOMP4, FORMAT_ID_MKV, FORMAT_ID_OGG, FORMAT_ID_WAVE,
 };
@@ -13,22 +12,22 @@ use symphonia::core::packet::Packet;
 use symphonia::core::units::TimeBase;
 
 use super::aac;
-use super::decode::{checked_channels, checked_rate, guarded, unreadable};
+use super::codec::{Codec, is_mpeg};
+use super::decode::{checked_channels, checked_rate, unreadable};
 use super::edit_list::Edit;
 use super::holes::Holes;
-use super::opus::OpusPackets;
 use super::{MAX_LOST_PACKET_S, SAMPLE_RATES_HZ};
 use crate::{Error, ErrorKind, Result};
 
 /// The track that is played, and how.
 pub(super) struct PlayedTrack {
     pub(super) id: u32,
-    pub(super) codec: Box<dyn AudioDecoder>,
+    pub(super) codec: Codec,
     pub(super) rate_hz: u32,
     pub(super) trim: Trim,
     /// What a user should know of how this codec is decoded.
     pub(super) remark: Option<String>,
-    parameters: AudioCodecParameters,
+    pub(super) parameters: AudioCodecParameters,
     time_base: Option<TimeBase>,
     /// Frames follow each other without a container that tells their time.
     elementary: bool,
@@ -96,7 +95,7 @@ impl PlayedTrack {
         };
         Ok(Self {
             id: track.id,
-            codec: decoder(&parameters)?,
+            codec: Codec::new(&parameters).map_err(unreadable)?,
             rate_hz,
             trim,
             remark,
@@ -116,6 +115,13 @@ impl PlayedTrack {
 
     pub(super) fn is_elementary(&self) -> bool {
         self.elementary
+    }
+
+    /// Whether its decoder remembers a few packets only, and it is known which form they have.
+    pub(super) fn may_be_read_ahead(&self) -> bool {
+        let codec = self.parameters.codec;
+        let is_short = matches!(codec, CODEC_ID_FLAC | CODEC_ID_ALAC | CODEC_ID_VORBIS) || is_mpeg(codec);
+        is_short && self.last_samples > 0 && (!is_mpeg(codec) || self.mpeg_form.is_some())
     }
 
     /// Whether the container can be read from behind a damaged spot: by Matroska's index.
@@ -162,7 +168,7 @@ impl PlayedTrack {
 
     /// Makes the decoder anew, for packets of another form.
     pub(super) fn restart(&mut self) -> Result<()> {
-        self.codec = decoder(&self.parameters)?;
+        self.codec = Codec::new(&self.parameters).map_err(unreadable)?;
         self.mpeg_form = None;
         Ok(())
     }
@@ -229,24 +235,4 @@ impl Edit {
 
 fn tick_s(base: TimeBase) -> f64 {
     f64::from(base.numer.get()) / f64::from(base.denom.get())
-}
-
-fn is_mpeg(codec: AudioCodecId) -> bool {
-    matches!(codec, CODEC_ID_MP1 | CODEC_ID_MP2 | CODEC_ID_MP3)
-}
-
-fn decoder(parameters: &AudioCodecParameters) -> Result<Box<dyn AudioDecoder>> {
-    let options = AudioDecoderOptions::default().gapless(!is_mpeg(parameters.codec));
-    guarded(|| codecs().make_audio_decoder(parameters, &options)).map_err(unreadable)
-}
-
-/// Symphonia's decoders and Opus.
-fn codecs() -> &'static CodecRegistry {
-    static CODECS: OnceLock<CodecRegistry> = OnceLock::new();
-    CODECS.get_or_init(|| {
-        let mut codecs = CodecRegistry::new();
-        symphonia::default::register_enabled_codecs(&mut codecs);
-        codecs.register_audio_decoder::<OpusPackets>();
-        codecs
-    })
 }

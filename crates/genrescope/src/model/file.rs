@@ -180,14 +180,13 @@ impl Model {
     /// [`ErrorKind::BadModel`](crate::ErrorKind::BadModel) when the network does not take patches of that length, or a
     /// patch lacks the features that it reads.
     pub fn scores(&self, patches: &[PatchInput]) -> Result<Vec<Vec<f32>>> {
-        let own = match &self.engine {
-            Engine::Own(own) => own,
-            #[cfg(feature = "onnx")]
-            Engine::Onnx(network) => return network.scores(&self.header, patches),
-        };
+        #[cfg(feature = "onnx")]
+        if let Engine::Onnx(network) = &self.engine {
+            return network.scores(&self.header, patches);
+        }
         let (inputs, frames) = self.network_inputs(patches)?;
         let inputs: Vec<&[f32]> = inputs.iter().map(Vec::as_slice).collect();
-        let logits = own.folded.infer(&inputs, patches.len(), frames);
+        let logits = self.folded()?.infer(&inputs, patches.len(), frames);
         let logits = logits
             .map_err(|e| bad(format!("`{}` does not take {frames} frames: {e}", self.header.network)))?;
         let genres = self.header.genres.len();

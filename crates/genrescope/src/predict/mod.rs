@@ -251,8 +251,9 @@ fn patch_input(model: &Model, db: Vec<f32>, samples: &[f32]) -> PatchInput {
     PatchInput { db, features }
 }
 
-fn classify_ahead(model: &Model, mut stream: AudioStream, plan: &Plan, watch: Watch) -> Result<Prediction> {
+fn classify_ahead(model: &Model, stream: AudioStream, plan: &Plan, watch: Watch) -> Result<Prediction> {
     let (name, Watch { heard, judged }) = (stream.name().to_owned(), watch);
+    let mut stream = stream.on_threads(rayon::current_num_threads());
     thread::scope(|scope| {
         let (sender, receiver) = sync_channel(BLOCKS_AHEAD);
         let decoder = scope.spawn(move || {

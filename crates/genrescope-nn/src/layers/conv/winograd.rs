@@ -68,11 +68,13 @@ impl Winograd {
 
     /// `[taps, …]` → `[products, …]`.
     pub(super) fn kernel(self, taps: &[f32]) -> Vec<f32> {
-        let length = taps.len() / self.taps;
-        let mut products = vec![0.0; self.products() * length];
-        for (product, target) in products.chunks_exact_mut(length).enumerate() {
-            for (tap, source) in taps.chunks_exact(length).enumerate() {
-                add_scaled(target, self.weight(product, tap), source);
+        let (first, others) = taps.split_at(taps.len() / self.taps);
+        let mut products = Vec::with_capacity(self.products() * first.len());
+        for product in 0..self.products() {
+            let (start, weight) = (products.len(), self.weight(product, 0));
+            products.extend(first.iter().map(|x| weight * x));
+            for (tap, source) in (1..).zip(others.chunks_exact(first.len())) {
+                add_scaled(&mut products[start..], self.weight(product, tap), source);
             }
         }
         products
