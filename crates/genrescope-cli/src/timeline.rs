@@ -157,7 +157,7 @@ fn explained(
 
 fn hear(source: &Source, model: &Model, settings: &Settings) -> genrescope::Result<Heard> {
     let sample_rate_hz = model.header.front_end.sample_rate_hz;
-    let mut stream = source.open(sample_rate_hz)?;
+    let stream = source.open(sample_rate_hz)?;
     let title = stream.title();
     let mut overview = Overview::new(sample_rate_hz)?;
     let mut heard = |samples: &[f32]| {

@@ -48,7 +48,7 @@ impl Hearing<'_> {
         Watch { heard: tell, judged: show }: Watch,
     ) -> Result<Heard> {
         contained(name, || {
-            let mut stream = open()?;
+            let stream = open()?;
             let title = stream.title();
             let mut overview = Overview::new(stream.sample_rate_hz())?;
             let mut waveform = Waveform::new(stream.sample_rate_hz());

@@ -37,6 +37,7 @@ const SILENCE_SAMPLES: u64 = 16_384;
 /// Decodes the first audio track of a source, packet by packet.
 pub(super) struct Decoder {
     container: Box<dyn FormatReader>,
+    title: Title,
     counter: Counter,
     /// Whether the source cannot be read again.
     piped: bool,
@@ -91,18 +92,20 @@ impl Decoder {
         let limit = Limit::Maximum(MAX_TAG_BYTES);
         let tags = MetadataOptions::default().limit_tag_bytes(limit).limit_visual_bytes(limit);
         let probe = symphonia::default::get_probe();
-        let container =
+        let mut container =
             guarded(|| probe.probe(&Hint::new(), stream, Default::default(), tags)).map_err(unreadable)?;
         let track = PlayedTrack::first(&*container, edit)?;
         counter.count(track.is_elementary());
+        let title = container.metadata().skip_to_latest().map(Title::of).unwrap_or_default();
         let damage = Damage { remark: track.remark.clone(), ..Damage::default() };
         Ok(Self {
             holes: track.holes(start_s),
             container,
+            title,
             counter,
             piped,
             track,
-            ahead: Ahead::new(1),
+            ahead: Ahead::new(),
             event: None,
             peeked: None,
             ready: None,
@@ -117,14 +120,14 @@ impl Decoder {
         })
     }
 
-    /// Decodes on so many threads, where the codec allows it. The samples are the same.
-    pub(super) fn on_threads(self, threads: usize) -> Self {
-        Self { ahead: Ahead::new(threads), ..self }
+    /// Decodes on so many threads from now on, where the codec allows it. The samples are the same.
+    pub(super) fn use_threads(&mut self, threads: usize) {
+        self.ahead.use_threads(if self.track.has_short_memory() { threads } else { 1 });
     }
 
     /// What the tags before the audio say.
-    pub(super) fn title(&mut self) -> Title {
-        self.container.metadata().skip_to_latest().map(Title::of).unwrap_or_default()
+    pub(super) fn title(&self) -> &Title {
+        &self.title
     }
 
     /// What was wrong so far.
@@ -235,7 +238,7 @@ impl Decoder {
             match guarded(|| self.container.next_packet()) {
                 Ok(Some(packet)) if packet.track_id != self.track.id => (),
                 Ok(Some(packet)) if !self.track.is_of_other_form(&packet) => {
-                    let samples = self.track.samples(&packet);
+                    let samples = self.track.samples(&packet).max(self.track.last_samples);
                     self.ahead.push(packet, self.counter.bytes(), samples, &self.track.parameters);
                 }
                 event => {

@@ -112,8 +112,9 @@ impl AudioStream {
 
     /// Decodes on so many threads at once, where the codec allows it: the samples are the same. Some seconds are read ahead.
     #[must_use]
-    pub fn on_threads(self, threads: usize) -> Self {
-        Self { decoder: self.decoder.on_threads(threads), ..self }
+    pub fn on_threads(mut self, threads: usize) -> Self {
+        self.decoder.use_threads(threads);
+        self
     }
 
     /// For a sound that is still being made: short blocks, so that they come soon, and no longest duration.
@@ -138,8 +139,8 @@ impl AudioStream {
     }
 
     /// What the tags before the audio call the recording.
-    pub fn title(&mut self) -> Title {
-        self.decoder.title()
+    pub fn title(&self) -> Title {
+        self.decoder.title().clone()
     }
 
     /// What was repaired or left out so far, one sentence for each kind of damage; complete when the stream has ended.

@@ -1,9 +1,7 @@
 //! The track of a container that is played: its decoder, its rate, and what is cut off it.
 
 use symphonia::core::codecs::audio::AudioCodecParameters;
-use symphonia::core::codecs::audio::well_known::{
-    CODEC_ID_ALAC, CODEC_ID_FLAC, CODEC_ID_OPUS, CODEC_ID_VORBIS,
-};
+use symphonia::core::codecs::audio::well_known::{CODEC_ID_ALAC, CODEC_ID_OPUS, CODEC_ID_VORBIS};
 use symphonia::core::formats::well_known::{
     FORMAT_ID_ADTS, FORMAT_ID_ISOMP4, FORMAT_ID_MKV, FORMAT_ID_OGG, FORMAT_ID_WAVE,
 };
@@ -40,7 +38,7 @@ pub(super) struct PlayedTrack {
     /// Length by the header, s; not where it is an estimate, as for an MPEG stream without an encoder's tag.
     said_s: Option<f64>,
     /// Length of the last packet that could be decoded.
-    last_samples: usize,
+    pub(super) last_samples: usize,
     /// Of the MPEG frames that the decoder takes: it is made for one rate and one number of channels.
     mpeg_form: Option<MpegForm>,
 }
@@ -117,11 +115,16 @@ impl PlayedTrack {
         self.elementary
     }
 
-    /// Whether its decoder remembers a few packets only, and it is known which form they have.
-    pub(super) fn may_be_read_ahead(&self) -> bool {
+    /// Whether its decoder remembers a few packets only. FLAC's keeps samples of a channel that a damaged frame lacks.
+    pub(super) fn has_short_memory(&self) -> bool {
         let codec = self.parameters.codec;
-        let is_short = matches!(codec, CODEC_ID_FLAC | CODEC_ID_ALAC | CODEC_ID_VORBIS) || is_mpeg(codec);
-        is_short && self.last_samples > 0 && (!is_mpeg(codec) || self.mpeg_form.is_some())
+        matches!(codec, CODEC_ID_ALAC | CODEC_ID_VORBIS) || is_mpeg(codec)
+    }
+
+    /// Whether that is so, and a packet has shown which form they have.
+    pub(super) fn may_be_read_ahead(&self) -> bool {
+        let has_form = !is_mpeg(self.parameters.codec) || self.mpeg_form.is_some();
+        self.has_short_memory() && self.last_samples > 0 && has_form
     }
 
     /// Whether the container can be read from behind a damaged spot: by Matroska's index.
