@@ -2,13 +2,13 @@
 and writes experiments/tags/result.json.
 
     pip install -r reference/requirements-musicnn.txt
-    python reference/train_tags_head.py ../shared/data COMMIT [FOLDS BINARY]
+    python reference/train_tags_head.py ../shared/data COMMIT [FOLDS SETTINGS BINARY]
 
 It learns from the published taggrams of the training part of the fault-filtered split; feature and penalty are chosen by
-cross-validation in folds that share no artist. FOLDS is a folder of `genrescope evaluate
-experiments/choice/residual-bands.toml --out FOLDS`: with its judgements of the tracks that each fold's network did not
-hear, joined answers are cross-validated in the same folds; BINARY fits to them what their scores mean. No test part is
-read.
+cross-validation in folds that share no artist. FOLDS is what `genrescope evaluate SETTINGS --out FOLDS` wrote, with the
+settings by which the network inside was chosen (experiments/choice): with its judgements of the tracks that each fold's
+network did not hear, joined answers are cross-validated in the same folds; BINARY fits to them what their scores mean. No
+test part is read.
 """
 
 import csv
@@ -34,7 +34,6 @@ TRANSFORMS = {"none": lambda x: x, "root": np.sqrt, "log": lambda x: np.log(x + 
 PENALTIES = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0]  # scikit-learn's C: larger is weaker
 SEEDS = [0, 1, 2]  # of the folds
 LEAST_SCORE = 1e-7  # as in model/joined.rs
-SETTINGS = "experiments/choice/residual-bands.toml"
 
 
 def tracks(data: Path) -> list:
@@ -107,7 +106,7 @@ def choose(tags, genres, artists):
     return table, max(table, key=lambda row: row["accuracy_percent"])
 
 
-def joined_figures(folder: Path, found: list, penalty: float, binary: str) -> dict:
+def joined_figures(folder: Path, settings: str, binary: str, found: list, penalty: float) -> dict:
     """The head and the network of each fold, both ignorant of its tracks, alone and joined."""
     index = {clip: i for i, (clip, _, _, _) in enumerate(found)}
     tags, genres = np.array([t[3] for t in found]), np.array([t[1] for t in found])
@@ -124,11 +123,11 @@ def joined_figures(folder: Path, found: list, penalty: float, binary: str) -> di
     artists = np.array([t[2] for t in found])
     of = lambda out: figures(out[seen], genres[seen], artists[seen])
     together = joined(network, head)
-    certainty = fitted(folder, {clip: together[i] for clip, i in index.items() if seen[i]}, binary)
+    certainty = fitted(folder, settings, binary, {clip: together[i] for clip, i in index.items() if seen[i]})
     return {"network": of(network), "head": of(head), "joined": of(together), "certainty": certainty}
 
 
-def fitted(folder: Path, answers: dict, binary: str) -> dict:
+def fitted(folder: Path, settings: str, binary: str, answers: dict) -> dict:
     """What the scores of joined answers mean, as `genrescope evaluate` fits it to the folds that they are of."""
     with TemporaryDirectory() as out:
         for path in folder.glob("fold-*.json"):
@@ -137,7 +136,7 @@ def fitted(folder: Path, answers: dict, binary: str) -> dict:
                               for track in fold["tracks"] if track["id"] in answers]
             fold.pop("segment_answers", None)
             Path(out, path.name).write_text(json.dumps(fold))
-        subprocess.run([binary, "evaluate", ROOT / SETTINGS, "--out", out, "--collect"], check=True, capture_output=True)
+        subprocess.run([binary, "evaluate", settings, "--out", out, "--collect"], check=True, capture_output=True)
         return json.loads(Path(out, "result.json").read_text())["certainty"]
 
 
@@ -167,8 +166,9 @@ def main() -> None:
         "seed": SEEDS[0],
     }
     if with_folds:
-        result["joined_with"] = f"residual, out of fold: {SETTINGS}"
-        result["same_folds"] = joined_figures(Path(with_folds[0]), found, penalty, with_folds[1])
+        folds, settings, binary = with_folds
+        result["joined_with"] = f"residual, out of fold: {Path(settings).resolve().relative_to(ROOT.resolve())}"
+        result["same_folds"] = joined_figures(Path(folds), settings, binary, found, penalty)
     same_folds = result.get("same_folds", {})
     measured, certainty = same_folds.get("joined"), same_folds.get("certainty", {}).get("certainty")
     if certainty:
