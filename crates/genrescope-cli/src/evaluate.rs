@@ -32,6 +32,7 @@ Examples:
   genrescope evaluate settings.toml --out runs/cv --folds 3      # the first three
   genrescope evaluate settings.toml --out runs/cv --fold 2       # one fold, for a scheduler
   genrescope evaluate settings.toml --out runs/cv --collect      # joins them
+  genrescope evaluate seeds.toml --out runs/seeds --ensemble     # their mean as well
   genrescope evaluate settings.toml --out best --model best --taggrams tags.npz --readings r.csv
   genrescope evaluate settings.toml --out runs/svm --baseline svm
   genrescope evaluate settings.toml --out runs/cv --perturb transpose   # trained folds
@@ -56,6 +57,9 @@ pub(crate) struct Args {
     /// Only join folds that are there
     #[arg(long, conflicts_with = "fold")]
     collect: bool,
+    /// Also the mean of the scores of all networks of the settings, into DIR/ensemble
+    #[arg(long, conflicts_with_all = ["fold", "perturb", "model"])]
+    ensemble: bool,
     /// CSV that readings of a test part are added to; protocols filtered and artist need it
     #[arg(long, value_name = "FILE", requires = "what")]
     readings: Option<PathBuf>,
@@ -129,7 +133,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Ending> {
         return perturb(args, &experiments, &options, &mut progress);
     }
     let mut record = RunRecord::new(&args.out, &args.commit);
-    let results = evaluate::evaluate(&experiments, &options, &mut |event| {
+    let mut results = evaluate::evaluate(&experiments, &options, &mut |event| {
         progress.show_evaluation(&event);
         if let Err(error) = record.observe(&event) {
             talk.warning(&format!("run.json: {error}"));
@@ -137,6 +141,9 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Ending> {
     })
     .with_context(|| format!("evaluating {}", args.settings.display()))?;
     experiments.iter().try_for_each(|one| record.join(&one.name)).context("run.json")?;
+    if args.ensemble {
+        results.push(evaluate::ensemble(&experiments, &options)?);
+    }
     if !results.is_empty() {
         report::page(std::slice::from_ref(&args.out), &args.out)?;
     }

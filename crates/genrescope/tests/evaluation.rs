@@ -10,8 +10,8 @@ use std::sync::Arc;
 use genrescope::ErrorKind;
 use genrescope::dataset::{Dataset, Extraction, Source};
 use genrescope::evaluate::{
-    Classifier, EvaluateOptions, Event, Judge, Learner, Part, Readings, ResultFile, VectorSource, evaluate,
-    measure_recordings, perturb,
+    Classifier, EvaluateOptions, Event, FoldResult, Judge, Judgement, Learner, Part, Readings, ResultFile,
+    VectorSource, ensemble, evaluate, measure_recordings, perturb,
 };
 use genrescope::features::{FrontEnd, rereference_db, resample_frames};
 use genrescope::model::Model;
@@ -119,6 +119,41 @@ fn cross_validation_goes_on_where_it_stopped_and_measures_each_track_once() {
     assert_eq!((result.protocol.as_str(), result.leak.as_deref()), ("cross_validation", None));
     assert_eq!(counted(&settings, &options), (Some(result.clone()), 0));
     assert_eq!(ResultFile::read(&options.out.join("result.json")).unwrap(), result);
+}
+
+#[test]
+fn an_ensemble_is_the_mean_of_what_its_networks_said_of_the_same_tracks() {
+    let data = made_up("ensemble-data");
+    let one = |name: &str, more: &[&str]| {
+        let folds = ["folds.protocol=cross_validation", "folds.k=3", "folds.learn=train+valid"];
+        let settings = settings(&data, &[&folds, more].concat());
+        Experiment { name: name.into(), settings }
+    };
+    let options = EvaluateOptions { part: Part::First(2), ..options(folder("ensemble")) };
+    let both = [one("long", &["train.epochs=3"]), one("short", &["train.epochs=1"])];
+    assert_eq!(ensemble(&both, &options).unwrap_err().kind(), ErrorKind::NotFound);
+    let results = evaluate(&both, &options, &mut |_| ()).unwrap();
+    let result = ensemble(&both, &options).unwrap();
+    assert_eq!((result.network.as_str(), result.pooled.tracks), ("ensemble of 2", results[0].pooled.tracks));
+    assert_eq!(ResultFile::read(&options.out.join("ensemble/result.json")).unwrap(), result);
+    let said = |name: &str| -> Vec<Judgement> {
+        let json = fs::read(options.out.join(name).join("fold-2.json")).unwrap();
+        serde_json::from_slice::<FoldResult>(&json).unwrap().tracks
+    };
+    for ((long, short), mean) in said("long").iter().zip(said("short")).zip(said("ensemble")) {
+        let expected: Vec<f32> = long.scores.iter().zip(&short.scores).map(|(a, b)| (a + b) / 2.0).collect();
+        assert_eq!((&long.id, &short.id), (&mean.id, &mean.id));
+        assert!(
+            mean.scores.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-3),
+            "{mean:?}, {expected:?}"
+        );
+    }
+    let alone = std::slice::from_ref(&both[0]);
+    assert_eq!(ensemble(alone, &options).unwrap_err().kind(), ErrorKind::BadSettings);
+    let other = [one("long", &["train.epochs=3"]), one("other", &["seed=2", "train.epochs=1"])];
+    evaluate(&other, &options, &mut |_| ()).unwrap();
+    let error = ensemble(&other, &options).unwrap_err();
+    assert!(error.to_string().contains("same tracks"), "{error}");
 }
 
 #[test]

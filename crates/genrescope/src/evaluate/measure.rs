@@ -55,7 +55,7 @@ impl Evaluation<'_> {
             }
         };
         // Behind the fold's file: a run that is killed in between does this when it goes on.
-        self.record(&fold)?;
+        record(self.options, self.settings.folds.protocol, &fold)?;
         self.remove_checkpoint()?;
         let accuracy = fold.accuracy(self.settings.folds.protocol);
         progress(Event::Measured { accuracy, before, fold: &fold });
@@ -118,19 +118,18 @@ impl Evaluation<'_> {
     pub(super) fn answers(&self, segments: &[Judgement]) -> Vec<Answer> {
         segments.iter().map(|segment| segment.answer(self.dataset.genres.len())).collect()
     }
+}
 
-    fn record(&self, fold: &FoldResult) -> Result<()> {
-        let protocol = self.settings.folds.protocol;
-        let Some(readings) = self.options.readings.as_ref().filter(|_| protocol.reads_test_part()) else {
-            return Ok(());
-        };
-        let name = if self.folds > 1 {
-            format!("{} fold {}", protocol.name(), fold.fold)
-        } else {
-            protocol.name().into()
-        };
-        readings.record(&name, fold.accuracy(protocol))
-    }
+/// Adds the reading of a test part to the record of such.
+pub(super) fn record(options: &EvaluateOptions, protocol: Protocol, fold: &FoldResult) -> Result<()> {
+    let Some(readings) = options.readings.as_ref().filter(|_| protocol.reads_test_part()) else {
+        return Ok(());
+    };
+    let name = match fold.folds {
+        1 => protocol.name().into(),
+        _ => format!("{} fold {}", protocol.name(), fold.fold),
+    };
+    readings.record(&name, fold.accuracy(protocol))
 }
 
 /// Of the epoch that was kept.

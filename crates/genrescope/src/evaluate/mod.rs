@@ -15,6 +15,7 @@ use crate::train::{self, Experiment, Progress, Settings, parts, write_atomically
 use crate::{Error, ErrorKind, Result};
 
 mod certainty;
+mod ensemble;
 mod fold;
 mod importance;
 mod joined;
@@ -28,6 +29,7 @@ pub mod significance;
 mod vectors;
 
 pub use certainty::{Answered, CertaintyResult, ScoreFigures, SetFigures};
+pub use ensemble::ensemble;
 pub use fold::{Answer, FoldResult, Judgement, tracks_of};
 pub use importance::{Importance, ImportanceResult, importance};
 pub use joined::evaluate_joined;
