@@ -58,7 +58,7 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "fold")]
     collect: bool,
     /// Also the mean of the scores of all networks of the settings, into DIR/ensemble
-    #[arg(long, conflicts_with_all = ["fold", "perturb", "model"])]
+    #[arg(long, conflicts_with_all = ["fold", "perturb", "model", "baseline"])]
     ensemble: bool,
     /// CSV that readings of a test part are added to; protocols filtered and artist need it
     #[arg(long, value_name = "FILE", requires = "what")]

@@ -235,14 +235,15 @@ impl Decoder {
     /// The next packet, and as many behind it as are decoded before their turn.
     fn read_packets(&mut self) -> Result<Option<(Packet, u64)>> {
         while self.event.is_none() && self.ahead.has_room() && self.track.may_be_read_ahead() {
-            match guarded(|| self.container.next_packet()) {
+            let (event, read_bytes) = self.next_event();
+            match event {
                 Ok(Some(packet)) if packet.track_id != self.track.id => (),
                 Ok(Some(packet)) if !self.track.is_of_other_form(&packet) => {
                     let samples = self.track.samples(&packet).max(self.track.last_samples);
-                    self.ahead.push(packet, self.counter.bytes(), samples, &self.track.parameters);
+                    self.ahead.push(packet, read_bytes, samples, &self.track.parameters);
                 }
                 event => {
-                    self.event = Some((event, self.counter.bytes()));
+                    self.event = Some((event, read_bytes));
                     self.ahead.send(&self.track.parameters);
                 }
             }

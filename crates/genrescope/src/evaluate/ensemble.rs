@@ -12,7 +12,7 @@ const NAME: &str = "ensemble";
 /// Nothing is trained; segments by themselves are not joined.
 ///
 /// # Errors
-/// [`ErrorKind::BadSettings`] for fewer than two experiments and for other tracks; [`ErrorKind::NotFound`] without a fold
+/// [`ErrorKind::BadSettings`] for fewer than two experiments and for other tracks or genres; [`ErrorKind::NotFound`] without a fold
 /// that all have.
 pub fn ensemble(experiments: &[Experiment], options: &EvaluateOptions) -> Result<ResultFile> {
     let [Experiment { settings, .. }, _, ..] = experiments else {
@@ -56,6 +56,12 @@ fn folds_of(
 
 fn joined(folds: &[FoldResult], settings: &Settings) -> Result<FoldResult> {
     let first = &folds[0];
+    if folds.iter().any(|fold| fold.genres != first.genres) {
+        return Err(Error::new(
+            ErrorKind::BadSettings,
+            "the networks of an ensemble must have the same genres",
+        ));
+    }
     let of = |judged: fn(&FoldResult) -> &Vec<Judgement>| {
         mean(&folds.iter().map(|fold| judged(fold).as_slice()).collect::<Vec<_>>())
     };
