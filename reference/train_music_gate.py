@@ -18,12 +18,11 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import onnx
 import onnxruntime
-from safetensors import safe_open
-from safetensors.numpy import save_file
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 import not_music
+from model_header import changed
 
 ROOT = Path(__file__).parent.parent
 MODEL = ROOT / "crates/genrescope/models/default.safetensors"
@@ -141,12 +140,9 @@ def left_out(music, artists, other, kinds, penalty):
 
 
 def put_in(weights, bias, trained_on):
-    with safe_open(MODEL, "numpy") as file:
-        header = json.loads(file.metadata()["genrescope"])
-        tensors = {name: file.get_tensor(name) for name in file.keys()}
     single = lambda value: float(np.float32(f"{value:.6g}"))
-    header["music"] = {"weights": [single(w) for w in weights], "bias": single(bias), "trained_on": trained_on}
-    save_file(tensors, MODEL, {"genrescope": json.dumps(header)})
+    with changed(MODEL) as header:
+        header["music"] = {"weights": [single(w) for w in weights], "bias": single(bias), "trained_on": trained_on}
 
 
 def main() -> None:

@@ -7,8 +7,8 @@ and writes experiments/tags/result.json.
 It learns from the published taggrams of the training part of the fault-filtered split; feature and penalty are chosen by
 cross-validation in folds that share no artist. FOLDS is what `genrescope evaluate SETTINGS --out FOLDS` wrote, with the
 settings by which the network inside was chosen (experiments/choice): with its judgements of the tracks that each fold's
-network did not hear, joined answers are cross-validated in the same folds; BINARY fits to them what their scores mean. No
-test part is read.
+network did not hear, the head's share of the joined answers is chosen and they are cross-validated in the same folds, each
+with the share that the other folds choose; BINARY fits to them what their scores mean. No test part is read.
 """
 
 import csv
@@ -20,12 +20,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from safetensors import safe_open
-from safetensors.numpy import save_file
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.preprocessing import StandardScaler
+
+from model_header import changed
 
 ROOT = Path(__file__).parent.parent
 MODEL = ROOT / "crates/genrescope/models/musicnn.safetensors"
@@ -33,6 +33,8 @@ GENRES = ["blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "
 TRANSFORMS = {"none": lambda x: x, "root": np.sqrt, "log": lambda x: np.log(x + 1e-3)}
 PENALTIES = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0]  # scikit-learn's C: larger is weaker
 SEEDS = [0, 1, 2]  # of the folds
+SHARES = [0.3, 0.4, 0.5, 0.6, 0.7, 0.8]  # of the head beside the network
+POWERS = np.linspace(0.5, 2.5, 21)  # one over the temperature, while a share is chosen
 LEAST_SCORE = 1e-7  # as in model/joined.rs
 
 
@@ -64,10 +66,19 @@ def scores(head, features):
     return shares / shares.sum(axis=1, keepdims=True)
 
 
-def joined(a, b):
-    logs = (np.log(np.maximum(a, LEAST_SCORE)) + np.log(np.maximum(b, LEAST_SCORE))) / 2
+def joined(network, head, share, power=1.0):
+    logs = power * ((1 - share) * np.log(np.maximum(network, LEAST_SCORE)) + share * np.log(np.maximum(head, LEAST_SCORE)))
     shares = np.exp(logs - logs.max(axis=1, keepdims=True))
     return shares / shares.sum(axis=1, keepdims=True)
+
+
+def log_loss(out, genres):
+    return float(-np.log(np.maximum(out[np.arange(len(genres)), genres], LEAST_SCORE)).mean())
+
+
+def best_share(network, head, genres):
+    """The share with the least log-loss, at the temperature that suits it."""
+    return min(SHARES, key=lambda share: min(log_loss(joined(network, head, share, power), genres) for power in POWERS))
 
 
 def cross_validated(features, genres, artists, penalty, seed):
@@ -86,11 +97,10 @@ def figures(out, genres, artists) -> dict:
     draws = [np.concatenate([groups[i] for i in random.integers(len(groups), size=len(groups))]).mean()
              for _ in range(2000)]
     low, high = np.percentile(draws, [2.5, 97.5])
-    of_truth = out[np.arange(len(genres)), genres]
     return {
         "tracks": len(genres), "artists": len(names), "accuracy_percent": round(100 * right.mean(), 2),
         "interval_percent": [round(100 * low, 2), round(100 * high, 2)],
-        "log_loss": round(float(-np.log(np.maximum(of_truth, LEAST_SCORE)).mean()), 4),
+        "log_loss": round(log_loss(out, genres), 4),
         "recall_percent": {name: round(100 * right[genres == g].mean(), 2) for g, name in enumerate(GENRES)},
     }
 
@@ -110,8 +120,8 @@ def joined_figures(folder: Path, settings: str, binary: str, found: list, penalt
     """The head and the network of each fold, both ignorant of its tracks, alone and joined."""
     index = {clip: i for i, (clip, _, _, _) in enumerate(found)}
     tags, genres = np.array([t[3] for t in found]), np.array([t[1] for t in found])
-    network, head, seen = np.zeros((len(found), 10)), np.zeros((len(found), 10)), np.zeros(len(found), bool)
-    for path in sorted(folder.glob("fold-*.json")):
+    network, head, folds = np.zeros((len(found), 10)), np.zeros((len(found), 10)), np.full(len(found), -1)
+    for fold, path in enumerate(sorted(folder.glob("fold-*.json"))):
         judged = {index[track["id"]]: track["scores"] for track in json.loads(path.read_text())["tracks"]
                   if track["id"] in index}
         test = np.array(sorted(judged))
@@ -119,12 +129,17 @@ def joined_figures(folder: Path, settings: str, binary: str, found: list, penalt
         assert not {found[i][2] for i in test} & {found[i][2] for i in learn}, "an artist on both sides"
         network[test] = [judged[i] for i in test]
         head[test] = scores(fit(tags[learn], genres[learn], penalty), tags[test])
-        seen[test] = True
-    artists = np.array([t[2] for t in found])
+        folds[test] = fold
+    seen, artists, together = folds >= 0, np.array([t[2] for t in found]), np.zeros_like(head)
+    for fold in set(folds[seen]):
+        test, others = folds == fold, seen & (folds != fold)
+        share = best_share(network[others], head[others], genres[others])
+        together[test] = joined(network[test], head[test], share)
     of = lambda out: figures(out[seen], genres[seen], artists[seen])
-    together = joined(network, head)
     certainty = fitted(folder, settings, binary, {clip: together[i] for clip, i in index.items() if seen[i]})
-    return {"network": of(network), "head": of(head), "joined": of(together), "certainty": certainty}
+    shares = {str(share): of(joined(network, head, share))["accuracy_percent"] for share in SHARES}
+    return {"network": of(network), "head": of(head), "joined": of(together), "certainty": certainty,
+            "share": best_share(network[seen], head[seen], genres[seen]), "accuracy_percent_by_share": shares}
 
 
 def fitted(folder: Path, settings: str, binary: str, answers: dict) -> dict:
@@ -140,14 +155,12 @@ def fitted(folder: Path, settings: str, binary: str, answers: dict) -> dict:
         return json.loads(Path(out, "result.json").read_text())["certainty"]
 
 
-def put_in(head, trained_on: dict, results: list, certainty: dict | None) -> None:
-    with safe_open(MODEL, "numpy") as file:
-        header = json.loads(file.metadata()["genrescope"])
-        tensors = {name: file.get_tensor(name) for name in file.keys()}
+def put_in(head, share: float | None, trained_on: dict, results: list, certainty: dict | None) -> None:
     single = lambda values: [float(np.float32(f"{v:.7g}")) for v in values]
-    header["head"] = {"genres": GENRES, "weights": [single(row) for row in head[0]], "bias": single(head[1]),
-                      "trained_on": trained_on, "results": results, **({"certainty": certainty} if certainty else {})}
-    save_file(tensors, MODEL, {"genrescope": json.dumps(header)})
+    with changed(MODEL) as header:
+        header["head"] = {"genres": GENRES, "weights": [single(row) for row in head[0]], "bias": single(head[1]),
+                          **({"share": share} if share else {}), "trained_on": trained_on, "results": results,
+                          **({"certainty": certainty} if certainty else {})}
 
 
 def main() -> None:
@@ -179,7 +192,7 @@ def main() -> None:
         "data": "gtzan-mel, musicnn-taggram", "seed": 1}]
     trained_on = {"data": "published taggrams of the training part of filtered, gtzan-mel's artists",
                   "tracks": len(found), "epochs": 0, "seed": 0, "settings": f"C = {penalty}, tags standardised"}
-    put_in(fit(tags, genres, penalty), trained_on, results, certainty)
+    put_in(fit(tags, genres, penalty), same_folds.get("share"), trained_on, results, certainty)
     out = ROOT / "experiments/tags/result.json"
     out.parent.mkdir(exist_ok=True)
     out.write_text(json.dumps(result, indent=2) + "\n")

@@ -6,7 +6,8 @@ use crate::network::{Network, Parameter};
 
 impl Network {
     /// The same function without the batch norms that are the only readers of a convolution: their gain and shift go
-    /// into its weights. Outputs agree to 1e-5; not to be trained on.
+    /// into its weights; and without channels that hold one number whatever they hear. Outputs agree to 1e-5; not to be
+    /// trained on.
     pub fn folded(&self) -> Self {
         let nodes = self.graph().nodes();
         let mut graph = Graph::new();
@@ -30,7 +31,7 @@ impl Network {
                 folded.fold(&nodes[convolution].name, norm, statistics);
             }
         }
-        folded
+        folded.without_constants()
     }
 
     /// The network whose output is what the node of that name reads; none if there is no such node, or it reads several.

@@ -31,6 +31,7 @@ pub mod onnx;
 mod optim;
 mod parallel;
 mod plan;
+mod prune;
 mod random;
 mod sequence;
 mod session;

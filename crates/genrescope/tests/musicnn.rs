@@ -10,6 +10,7 @@ use genrescope::dataset::taggrams;
 use genrescope::features::{FrontEnd, LowPass, mel_spectrogram, patch_db};
 use genrescope::model::{Head, Model, PatchInput};
 use genrescope::predict::{Decoding, Settings, classify};
+use genrescope_nn::Network;
 use rayon::prelude::*;
 use serde::Deserialize;
 use support::{assert_all_close, golden, music, shared_data, sound};
@@ -45,6 +46,20 @@ impl Case {
         let rows = |start: usize| &mel.power[start * mel.bands..(start + frames) * mel.bands];
         starts.map(|start| patch_db(rows(start), front_end, None).into()).collect()
     }
+}
+
+/// The tests below hold what is left to the package's tags.
+#[test]
+fn filters_without_weights_are_left_out() {
+    let model = Model::musicnn().unwrap();
+    let network = model.network().unwrap();
+    let bias = |network: &Network| -> Vec<usize> {
+        let timbral = network.parameters().iter().filter(|p| p.name.starts_with("timbral"));
+        timbral.filter(|p| p.name.ends_with("conv.bias")).map(|p| p.data.len()).collect()
+    };
+    assert_eq!(bias(network), [204, 204]);
+    let [low, high] = bias(&network.folded())[..] else { panic!("two branches") };
+    assert!(low + high <= 39, "{low}, {high}");
 }
 
 #[test]

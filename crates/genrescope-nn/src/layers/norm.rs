@@ -43,7 +43,7 @@ impl BatchNorm {
     }
 
     /// One over the deviation.
-    pub(super) fn scale(&self, variance: &[f32]) -> Vec<f32> {
+    pub(crate) fn scale(&self, variance: &[f32]) -> Vec<f32> {
         variance.iter().map(|v| 1.0 / (v + self.eps).sqrt()).collect()
     }
 }

@@ -21,6 +21,9 @@ pub struct Head {
     pub weights: Vec<Vec<f32>>,
     /// `[genres]`.
     pub bias: Vec<f32>,
+    /// How much its logarithms count in joined scores, 0 to 1; the network's count for the rest.
+    #[serde(default = "half")]
+    pub share: f32,
     /// What it learnt from.
     pub trained_on: TrainedOn,
     /// What it reached, joined with the network inside.
@@ -28,6 +31,10 @@ pub struct Head {
     /// What makes the joined scores mean what they say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certainty: Option<Certainty>,
+}
+
+fn half() -> f32 {
+    0.5
 }
 
 /// What gives tags, and the head on them.
@@ -45,12 +52,13 @@ impl Head {
             && self.bias.len() == genres
             && self.weights.iter().all(|row| row.len() == tags);
         let numbers = self.weights.iter().flatten().chain(&self.bias);
-        match fits && genres > 1 && numbers.into_iter().all(|number| number.is_finite()) {
-            true => self.certainty.as_ref().map_or(Ok(()), Certainty::check),
-            false => {
-                Err(format!("its head needs {genres} rows of {tags} finite weights, and as many biases"))
-            }
+        if !fits || genres < 2 || !numbers.into_iter().all(|number| number.is_finite()) {
+            return Err(format!("its head needs {genres} rows of {tags} finite weights, and as many biases"));
         }
+        if !(0.0..=1.0).contains(&self.share) {
+            return Err(format!("its head has a share of {}; shares are from 0 to 1", self.share));
+        }
+        self.certainty.as_ref().map_or(Ok(()), Certainty::check)
     }
 
     /// Scores of mean tag scores.
@@ -65,13 +73,16 @@ impl Head {
         normalised(self.weights.iter().zip(&self.bias).map(logit).collect())
     }
 
-    /// The mean of the logarithms of a network's scores and the head's, as scores.
+    /// The mean of the logarithms of a network's scores and the head's, weighed by the head's share, as scores.
     ///
     /// # Shape
     /// `[genres]`, `[tags]` → `[genres]`, sum 1.
     pub fn join(&self, scores: &[f32], tags: &[f32]) -> Vec<f32> {
         let of_tags = self.scores(tags);
-        normalised(scores.iter().zip(&of_tags).map(|(a, b)| (log(*a) + log(*b)) / 2.0).collect())
+        let share = f64::from(self.share);
+        normalised(
+            scores.iter().zip(&of_tags).map(|(a, b)| (1.0 - share) * log(*a) + share * log(*b)).collect(),
+        )
     }
 }
 
@@ -104,7 +115,8 @@ impl Model {
         Self::embedded()?.joined(Self::musicnn()?, "best")
     }
 
-    /// A model that answers with the mean of the logarithms of its own scores and those of a head on tags.
+    /// A model that answers with the [weighed mean](Head::share) of the logarithms of its own scores and those of a head
+    /// on tags.
     ///
     /// # Errors
     /// [`ErrorKind::BadSettings`] when the other model has no head, or one of other genres.
@@ -164,6 +176,7 @@ mod tests {
             genres: ["jazz", "rock"].map(String::from).to_vec(),
             weights: vec![vec![2.0, 0.0, 1.0], vec![0.0, 2.0, 1.0]],
             bias: vec![0.0, 1.0],
+            share: 0.5,
             trained_on: TrainedOn::default(),
             results: Vec::new(),
             certainty: None,
@@ -180,17 +193,21 @@ mod tests {
     }
 
     #[test]
-    fn joining_is_the_geometric_mean_of_both() {
+    fn joining_is_the_weighed_geometric_mean_of_both() {
         let joined = head().join(&[0.9, 0.1], &[1.0, 0.5, 0.3]);
         assert!((joined[0] / joined[1] - 3.0).abs() < 1e-5, "{joined:?}");
         assert!((joined.iter().sum::<f32>() - 1.0).abs() < 1e-6);
+        // Three parts of the head, which is undecided, and one of the network.
+        let unequal = Head { share: 0.75, ..head() }.join(&[0.9, 0.1], &[1.0, 0.5, 0.3]);
+        assert!((unequal[0] / unequal[1] - 3f32.sqrt()).abs() < 1e-5, "{unequal:?}");
         let never = head().join(&[1.0, 0.0], &[0.0, 9.0, 0.0]);
         assert!(never[1] > 0.0 && never.iter().all(|score| score.is_finite()));
     }
 
     #[test]
-    fn a_head_of_another_number_of_tags_is_refused() {
+    fn a_head_of_another_number_of_tags_or_an_impossible_share_is_refused() {
         assert!(head().check(3).is_ok() && head().check(4).is_err());
         assert!(Head { bias: vec![f32::NAN, 0.0], ..head() }.check(3).is_err());
+        assert!([-0.1, 1.1, f32::NAN].iter().all(|share| Head { share: *share, ..head() }.check(3).is_err()));
     }
 }

@@ -106,7 +106,7 @@ impl Model {
     /// Those of [`Model::scores`].
     pub fn embeddings(&self, patches: &[PatchInput]) -> Result<Vec<Vec<f32>>> {
         let own = self.own()?;
-        let network = own.embedding.get_or_init(|| own.folded.before(HEAD));
+        let network = own.embedding.get_or_init(|| own.network.before(HEAD).map(|part| part.folded()));
         let network =
             network.as_ref().ok_or_else(|| bad(format!("`{}` has no embedding", self.header.network)))?;
         let (inputs, frames) = self.network_inputs(patches)?;
@@ -127,7 +127,7 @@ impl Model {
             return Ok(scores.into_iter().map(|scores| PatchAnswer { scores, music: 1.0 }).collect());
         };
         let bands = self.header.front_end.mel_bands;
-        let network = self.folded()?;
+        let network = self.network()?;
         let answer = |(embedding, patch): (Vec<f32>, &PatchInput)| PatchAnswer {
             scores: softmax(&logits(network, &embedding), self.header.genres.len()),
             music: gate.probability(&embedding, &patch.db, bands),
