@@ -34,6 +34,7 @@ TRANSFORMS = {"none": lambda x: x, "root": np.sqrt, "log": lambda x: np.log(x + 
 PENALTIES = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0]  # scikit-learn's C: larger is weaker
 SEEDS = [0, 1, 2]  # of the folds
 SHARES = [0.3, 0.4, 0.5, 0.6, 0.7, 0.8]  # of the head beside the network
+MEAN_POWER = 0.4  # of musicnn's mel spectrograms of gtzan-mini, the mean: windows of joined answers are scaled to it
 POWERS = np.linspace(0.5, 2.5, 21)  # one over the temperature, while a share is chosen
 LEAST_SCORE = 1e-7  # as in model/joined.rs
 
@@ -89,17 +90,20 @@ def cross_validated(features, genres, artists, penalty, seed):
     return out
 
 
-def figures(out, genres, artists) -> dict:
-    right = out.argmax(axis=1) == genres
-    names = sorted(set(artists))
-    groups = [right[artists == name] for name in names]
+def interval(right, artists) -> list:
+    """95 % of draws of artists, percent."""
+    groups = [right[artists == name] for name in sorted(set(artists))]
     random = np.random.default_rng(1)
     draws = [np.concatenate([groups[i] for i in random.integers(len(groups), size=len(groups))]).mean()
              for _ in range(2000)]
-    low, high = np.percentile(draws, [2.5, 97.5])
+    return [round(100 * bound, 2) for bound in np.percentile(draws, [2.5, 97.5])]
+
+
+def figures(out, genres, artists) -> dict:
+    right = out.argmax(axis=1) == genres
     return {
-        "tracks": len(genres), "artists": len(names), "accuracy_percent": round(100 * right.mean(), 2),
-        "interval_percent": [round(100 * low, 2), round(100 * high, 2)],
+        "tracks": len(genres), "artists": len(set(artists)), "accuracy_percent": round(100 * right.mean(), 2),
+        "interval_percent": interval(right, artists),
         "log_loss": round(log_loss(out, genres), 4),
         "recall_percent": {name: round(100 * right[genres == g].mean(), 2) for g, name in enumerate(GENRES)},
     }
@@ -159,7 +163,7 @@ def put_in(head, share: float | None, trained_on: dict, results: list, certainty
     single = lambda values: [float(np.float32(f"{v:.7g}")) for v in values]
     with changed(MODEL) as header:
         header["head"] = {"genres": GENRES, "weights": [single(row) for row in head[0]], "bias": single(head[1]),
-                          **({"share": share} if share else {}), "trained_on": trained_on, "results": results,
+                          **({"share": share} if share else {}), "mean_power": MEAN_POWER, "trained_on": trained_on, "results": results,
                           **({"certainty": certainty} if certainty else {})}
 
 

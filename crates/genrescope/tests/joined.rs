@@ -51,8 +51,21 @@ fn pieces_of_any_length_give_the_answers_of_the_whole() {
 }
 
 #[test]
+fn a_level_changes_no_joined_answer() {
+    let (model, folder) = (Model::best().unwrap(), TempFolder::new());
+    let samples = music(RATE_HZ, 9 * RATE_HZ as usize);
+    let judged = |gain: f32| {
+        let samples: Vec<f32> = samples.iter().map(|x| gain * x).collect();
+        let path = folder.file("song.wav", &wav(&samples, RATE_HZ, 1, WavSample::Float32));
+        classify(&model, AudioStream::open(&path, RATE_HZ).unwrap(), &Settings::default()).unwrap().scores
+    };
+    assert_all_close(&judged(0.02), &judged(0.5), 1e-3, 0.0);
+}
+
+#[test]
 fn a_taggram_stands_for_the_audio() {
-    let model = Model::best().unwrap();
+    let (mut model, mut network) = (Model::best().unwrap(), Model::embedded().unwrap());
+    (model.header.certainty, network.header.certainty) = (None, None);
     let db: Vec<f32> = (0..200 * 128).map(|i| -((i * 37 % 61) as f32)).collect();
     let settings = Settings::default();
     let tag = |tag: usize| (0..50).map(|i| if i == tag { 0.9 } else { 0.02 }).collect::<Vec<f32>>();
@@ -60,7 +73,7 @@ fn a_taggram_stands_for_the_audio() {
         let taggram = Taggram { window_s: 2.992, hop_s: 0.976, scores: vec![row; 12] };
         classify_frames_and_tags(&model, &db, &taggram, &settings).unwrap().scores
     };
-    let fast = classify_frames(&Model::embedded().unwrap(), &db, &settings).unwrap().scores;
+    let fast = classify_frames(&network, &db, &settings).unwrap().scores;
     let head = model.tagger().unwrap().head();
     for number in [9, 11, 33] {
         assert_all_close(&of(tag(number)), &head.join(&fast, &tag(number)), 1e-5, 0.0);

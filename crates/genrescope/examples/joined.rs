@@ -1,0 +1,28 @@
+//! Joins a network with tags that have a head of its genres, and judges recordings: a line of JSON for each.
+//!
+//! ```sh
+//! cargo run --release --example joined -- network.safetensors musicnn.safetensors FOLDER
+//! ```
+
+use std::env::args;
+use std::error::Error;
+use std::path::Path;
+
+use genrescope::audio::{AudioStream, audio_files};
+use genrescope::model::Model;
+use genrescope::predict::{Settings, classify};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = args().skip(1).collect();
+    let [network, tags, folder] = arguments.try_into().map_err(|_| "say NETWORK TAGS FOLDER")?;
+    let tags = Model::load(Path::new(&tags))?;
+    let model = Model::load(Path::new(&network))?.joined(tags, "joined")?;
+    let rate_hz = model.header.front_end.sample_rate_hz;
+    for path in audio_files(Path::new(&folder)) {
+        let path = path?;
+        let heard = classify(&model, AudioStream::open(&path, rate_hz)?, &Settings::default())?;
+        let (name, genres) = (path.to_string_lossy(), &model.header.genres);
+        println!(r#"{{"path":{name:?},"genres":{genres:?},"scores":{:?}}}"#, heard.scores);
+    }
+    Ok(())
+}
