@@ -1,4 +1,4 @@
-"""The header of a model file, and what the scores of the default model mean put into it:
+"""The header of a model file; the cross-validation of the default model and what its scores mean put into it:
 
     python reference/model_header.py experiments/choice/residual-bands/result.json
 
@@ -27,5 +27,10 @@ def changed(model: Path):
 
 
 if __name__ == "__main__":
+    found = json.loads(Path(sys.argv[1]).read_text())
     with changed(DEFAULT) as header:
-        header["certainty"] = json.loads(Path(sys.argv[1]).read_text())["certainty"]["certainty"]
+        header["certainty"] = found["certainty"]["certainty"]
+        for result in header["results"]:
+            if result["protocol"] == found["protocol"]:
+                result["accuracy_percent"] = found["pooled"]["accuracy_percent"]
+                result["interval"] = found["pooled"]["interval_percent"]
