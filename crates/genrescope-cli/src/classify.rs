@@ -24,7 +24,7 @@ Examples:
   genrescope classify song.mp3 --format audacity -o labels.txt
   genrescope classify music/ --model best --format csv -o genres.csv
   genrescope classify song.mp3 --vocabulary tags --top 10
-  genrescope classify music/ --model mine --set 90%     # genres that hold the true one
+  genrescope classify music/ --set 90%                  # genres that hold the true one
   find . -name '*.flac' -print0 | genrescope classify --files-from - --format jsonl
   curl -s https://example.org/stream.ogg | genrescope classify -";
 

@@ -4,9 +4,9 @@
 //!
 //! With NHWC memory the taps of one kernel row are a contiguous run of `kernel_bands · channels` numbers, and the
 //! runs of neighbouring outputs overlap: no im2col. A tile of `P` rows by `V` vectors stays in registers over the
-//! whole sum; a row of `a` is broadcast, `b` is loaded once per tile; a mask covers
-//! what fills no vector. Tiles: 6x4, 8x3, 12x2, 12x1 vectors of 16 lanes or 4 lanes (AVX-512, NEON: 32 registers); 6x2,
-//! 12x1 of 8 lanes (AVX2: 16 registers).
+//! whole sum; a row of `a` is broadcast, `b` is loaded once per tile; a mask covers what fills no vector where it is
+//! written, and where `b` ends. Tiles: 6x4, 8x3, 12x2, 12x1 vectors of 16 lanes or 4 lanes (AVX-512, NEON: 32
+//! registers); 6x2, 12x1 of 8 lanes (AVX2: 16 registers).
 
 use super::Path;
 use pulp::{MemMask, Simd, WithSimd};
@@ -65,14 +65,14 @@ pub(crate) fn multiply(path: Path, shape: Product, a: &[f32], b: &[f32], c: &mut
         a_end <= a.len() && b_end <= b.len() && c_end <= c.len(),
         "product outside its slices: {shape:?}"
     );
-    let (a, b, c) = (a.as_ptr(), b.as_ptr(), c.as_mut_ptr());
+    let (a, b, c) = (a.as_ptr(), b.as_ptr_range(), c.as_mut_ptr());
     path.dispatch(Whole { shape, a, b, c, write });
 }
 
 struct Whole {
     shape: Product,
     a: *const f32,
-    b: *const f32,
+    b: std::ops::Range<*const f32>,
     c: *mut f32,
     write: Write,
 }
@@ -94,6 +94,7 @@ impl WithSimd for Whole {
                     4.. if many_registers => self.columns::<S, 6, 4, true>(simd, column),
                     2.. if many_registers => self.columns::<S, 12, 2, true>(simd, column),
                     2.. if lanes == 8 => self.columns::<S, 6, 2, true>(simd, column),
+                    1 if many_registers && left > lanes => self.columns::<S, 12, 2, false>(simd, column),
                     1.. => self.columns::<S, 12, 1, true>(simd, column),
                     _ => self.columns::<S, 12, 1, false>(simd, column),
                 };
@@ -103,7 +104,8 @@ impl WithSimd for Whole {
 }
 
 impl Whole {
-    /// `V` vectors of columns (the last one may be partly filled), all rows; gives the number of columns done.
+    /// `V` vectors of columns, all rows; gives the number of columns done. The last vector may be partly filled unless
+    /// `FULL`.
     #[inline(always)]
     unsafe fn columns<S: Simd, const P: usize, const V: usize, const FULL: bool>(
         &self,
@@ -138,13 +140,15 @@ impl Whole {
         column: usize,
     ) -> usize {
         let Product { depth, segments, a: strides, b_step, b_segment, c_row, .. } = self.shape;
-        let mask = simd.mask_between_m32s(0, (self.shape.columns - column).min(S::F32_LANES) as u32);
+        let filled = (self.shape.columns - column - (V - 1) * S::F32_LANES).min(S::F32_LANES);
+        let mask = simd.mask_between_m32s(0, filled as u32);
         let mut sums = [[simd.splat_f32s(0.0); V]; P];
-        // SAFETY: rows `row..row + P` and columns `column..column + V · lanes` lie inside the product whose extents
-        // `multiply` checked; unaligned loads and stores are used throughout.
+        // SAFETY: rows `row..row + P` and columns `column..column + V · lanes`, as many as there are, lie inside the
+        // product whose extents `multiply` checked; what is read of `b` behind them lies before its end. Unaligned loads
+        // and stores are used throughout.
         unsafe {
             for segment in 0..segments {
-                let mut b = self.b.add(segment * b_segment + column);
+                let mut b = self.b.start.add(segment * b_segment + column);
                 let first = self.a.add(row * strides.row + segment * strides.segment);
                 // Three rows share a pointer: more pointers than registers would spill.
                 let mut a = [first; 8];
@@ -153,9 +157,11 @@ impl Whole {
                 }
                 for _ in 0..depth {
                     let mut weights = [simd.splat_f32s(0.0); V];
+                    // What is read behind the columns is not written.
+                    let whole = FULL || b.wrapping_add(V * S::F32_LANES) <= self.b.end;
                     for (v, weight) in weights.iter_mut().enumerate() {
                         let b = b.add(v * S::F32_LANES);
-                        *weight = if FULL {
+                        *weight = if whole || v + 1 < V {
                             b.cast::<S::f32s>().read_unaligned()
                         } else {
                             simd.mask_load_ptr_f32s(mask, b)
@@ -193,13 +199,14 @@ impl Whole {
             // SAFETY: the tile lies inside the product whose extents `multiply` checked; a mask covers what does not.
             unsafe {
                 let c = self.c.add(at + v * S::F32_LANES);
+                let full = FULL || v + 1 < V;
                 let old = match self.write {
                     Write::Replace => simd.splat_f32s(0.0),
-                    Write::Add if FULL => c.cast::<S::f32s>().read_unaligned(),
+                    Write::Add if full => c.cast::<S::f32s>().read_unaligned(),
                     Write::Add => simd.mask_load_ptr_f32s(mask, c),
                 };
                 let sum = simd.add_f32s(old, sum);
-                if FULL {
+                if full {
                     c.cast::<S::f32s>().write_unaligned(sum);
                 } else {
                     simd.mask_store_ptr_f32s(mask, c, sum);
