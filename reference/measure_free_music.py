@@ -76,9 +76,9 @@ def main() -> None:
             answers = {model: judged(binary, Path(folder, name), model) for model in MODELS}
             found[name] = {"what": what, "genres": genres,
                            **{model: of_package(answers[model], genres) for model in MODELS}}
-            for recording, record in answers["fast"].items():
-                both = [record, answers["best"][recording]]
-                rows.append([name, recording, round(record["duration_s"])]
+            for recording in sorted(answers["fast"].keys() & answers["best"].keys()):
+                both = [answers[model][recording] for model in MODELS]
+                rows.append([name, recording, round(both[0]["duration_s"])]
                             + [value for r in both for value in (r["genre"], r["reason"], r["scores"][0]["score"] if r["scores"] else "")])
     OUT.mkdir(exist_ok=True)
     result = {"schema": "genrescope.free-music/1", "made_by": "reference/measure_free_music.py", "commit": commit, "packages": found}

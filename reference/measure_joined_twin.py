@@ -57,7 +57,7 @@ def main() -> None:
         table.writerow(["recordings", "tracks", "accuracy_percent", "low", "high", "kept_percent"])
         for name, folder in folders.items():
             answers = heard(command, folder, kept / f"{name}.jsonl")
-            found = np.array([np.argmax(answers[clip] or [0]) for clip in clips])
+            found = np.array([np.argmax(answers[clip]) if answers[clip] else -1 for clip in clips])
             plain = found if plain is None else plain
             right = found == truth
             table.writerow([name, len(clips), round(100 * right.mean(), 2), *interval(right, artists), round(100 * (found == plain).mean(), 2)])

@@ -27,6 +27,7 @@ from model_header import changed
 ROOT = Path(__file__).parent.parent
 MODEL = ROOT / "crates/genrescope/models/default.safetensors"
 PATCH, FLOOR_DB = 128, -60.0
+EMBEDDING, BANDS = 256, 128
 SHORTEST = 13  # frames: one second
 OF_EACH_KIND, OF_SPEECH = 100, 800
 PENALTIES = [0.0003, 0.001, 0.003, 0.01, 0.03, 0.1]  # scikit-learn's C: larger is weaker
@@ -154,6 +155,7 @@ def main() -> None:
     score = lambda row: np.mean(list(row["caught_percent_of_kind_left_out"].values())) - 5 * row["lost_percent"]
     best = max(table, key=score)
     weights, bias = fit(heard, other, kinds, best["c"])
+    assert len(weights) == EMBEDDING + 3 * BANDS, "a channel of the embedding is dead, and was not exported"
     trained_on = f"{len(heard)} stretches of gtzan-mel (filtered, train+valid); {len(other)} of noise, tones, applause and espeak-ng"
     put_in(weights, bias, trained_on)
     result = {"schema": "genrescope.music-gate-training/1", "made_by": "reference/train_music_gate.py", "commit": commit,

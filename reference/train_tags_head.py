@@ -2,7 +2,7 @@
 and writes experiments/tags/result.json.
 
     pip install -r reference/requirements-musicnn.txt
-    python reference/train_tags_head.py ../shared/data COMMIT [FOLDS SETTINGS BINARY]
+    python reference/train_tags_head.py ../shared/data COMMIT FOLDS SETTINGS BINARY
 
 It learns from the published taggrams of the training part of the fault-filtered split; feature and penalty are chosen by
 cross-validation in folds that share no artist. FOLDS is what `genrescope evaluate SETTINGS --out FOLDS` wrote, with the
@@ -159,16 +159,16 @@ def fitted(folder: Path, settings: str, binary: str, answers: dict) -> dict:
         return json.loads(Path(out, "result.json").read_text())["certainty"]
 
 
-def put_in(head, share: float | None, trained_on: dict, results: list, certainty: dict | None) -> None:
+def put_in(head, share: float, trained_on: dict, results: list, certainty: dict) -> None:
     single = lambda values: [float(np.float32(f"{v:.7g}")) for v in values]
     with changed(MODEL) as header:
         header["head"] = {"genres": GENRES, "weights": [single(row) for row in head[0]], "bias": single(head[1]),
-                          **({"share": share} if share else {}), "mean_power": MEAN_POWER, "trained_on": trained_on, "results": results,
-                          **({"certainty": certainty} if certainty else {})}
+                          "share": share, "mean_power": MEAN_POWER, "trained_on": trained_on, "results": results,
+                          "certainty": certainty}
 
 
 def main() -> None:
-    data, commit, with_folds = Path(sys.argv[1]), sys.argv[2], sys.argv[3:]
+    data, commit, folds, settings, binary = Path(sys.argv[1]), *sys.argv[2:]
     found = tracks(data)
     tags, genres = np.array([t[3] for t in found]), np.array([t[1] for t in found])
     artists = np.array([t[2] for t in found])
@@ -181,26 +181,23 @@ def main() -> None:
         "chosen": best, "choices": table,
         "head": figures(cross_validated(tags, genres, artists, penalty, SEEDS[0]), genres, artists),
         "seed": SEEDS[0],
+        "joined_with": f"residual, out of fold: {Path(settings).resolve().relative_to(ROOT.resolve())}",
+        "same_folds": joined_figures(Path(folds), settings, binary, found, penalty),
     }
-    if with_folds:
-        folds, settings, binary = with_folds
-        result["joined_with"] = f"residual, out of fold: {Path(settings).resolve().relative_to(ROOT.resolve())}"
-        result["same_folds"] = joined_figures(Path(folds), settings, binary, found, penalty)
-    same_folds = result.get("same_folds", {})
-    measured, certainty = same_folds.get("joined"), same_folds.get("certainty", {}).get("certainty")
-    if certainty:
-        certainty["fitted_on"] = f"{measured['tracks']} tracks, joined answers, artist-grouped folds of the training part"
-    results = [] if measured is None else [{
+    same_folds = result["same_folds"]
+    measured, certainty = same_folds["joined"], same_folds["certainty"]["certainty"]
+    certainty["fitted_on"] = f"{measured['tracks']} tracks, joined answers, artist-grouped folds of the training part"
+    results = [{
         "protocol": "cross_validation (train)", "accuracy_percent": measured["accuracy_percent"],
         "interval": measured["interval_percent"], "tracks": measured["tracks"],
         "data": "gtzan-mel, musicnn-taggram", "seed": 1}]
     trained_on = {"data": "published taggrams of the training part of filtered, gtzan-mel's artists",
                   "tracks": len(found), "epochs": 0, "seed": 0, "settings": f"C = {penalty}, tags standardised"}
-    put_in(fit(tags, genres, penalty), same_folds.get("share"), trained_on, results, certainty)
+    put_in(fit(tags, genres, penalty), same_folds["share"], trained_on, results, certainty)
     out = ROOT / "experiments/tags/result.json"
     out.parent.mkdir(exist_ok=True)
     out.write_text(json.dumps(result, indent=2) + "\n")
-    print(json.dumps({key: result[key] for key in ("chosen", "head", "same_folds") if key in result}))
+    print(json.dumps({key: result[key] for key in ("chosen", "head", "same_folds")}))
 
 
 if __name__ == "__main__":

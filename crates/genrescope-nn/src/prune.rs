@@ -45,11 +45,17 @@ fn places(node: &Node, nodes: &[Node]) -> impl Iterator<Item = (usize, usize)> {
 
 impl Network {
     /// The same function without the channels that hold the same number everywhere, whatever is heard. What convolutions
-    /// and dense layers made of them stays, to the border: one such channel is left to a convolution for all of them.
+    /// and dense layers made of them stays, to the border: one such channel is left to a convolution for all of them. A
+    /// network of which less than a quarter would go stays as it is.
     pub(crate) fn without_constants(self) -> Self {
         let constants = self.constants();
         let kept = self.kept(&constants);
-        if kept.iter().flatten().all(|kept| *kept) {
+        let widths = |of: fn(&Kept) -> usize| -> usize {
+            let nodes = self.graph().nodes().iter().zip(&kept);
+            nodes.filter(|(node, _)| matches!(node.layer, Layer::Conv2d(_))).map(|(_, kept)| of(kept)).sum()
+        };
+        // A few dead channels cost less than widths that fill no vector.
+        if 4 * widths(|kept| kept.iter().filter(|kept| **kept).count()) > 3 * widths(Vec::len) {
             return self;
         }
         let mut graph = Graph::new();
@@ -113,7 +119,9 @@ impl Network {
                 layer if passes_channels(layer) => inputs.flatten().copied().collect(),
                 _ => vec![None; node.shape[2]],
             };
-            found.push(constants);
+            found.push(
+                constants.into_iter().map(|known: Option<f32>| known.filter(|x| x.is_finite())).collect(),
+            );
         }
         found
     }

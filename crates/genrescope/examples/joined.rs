@@ -11,6 +11,7 @@ use std::path::Path;
 use genrescope::audio::{AudioStream, audio_files};
 use genrescope::model::Model;
 use genrescope::predict::{Settings, classify};
+use serde_json::json;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = args().skip(1).collect();
@@ -21,8 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for path in audio_files(Path::new(&folder)) {
         let path = path?;
         let heard = classify(&model, AudioStream::open(&path, rate_hz)?, &Settings::default())?;
-        let (name, genres) = (path.to_string_lossy(), &model.header.genres);
-        println!(r#"{{"path":{name:?},"genres":{genres:?},"scores":{:?}}}"#, heard.scores);
+        println!("{}", json!({ "path": path, "genres": model.header.genres, "scores": heard.scores }));
     }
     Ok(())
 }

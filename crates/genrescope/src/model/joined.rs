@@ -72,8 +72,8 @@ impl Head {
     pub(crate) fn levelled(&self, mut power: Vec<f32>) -> Vec<f32> {
         let sum: f64 = power.iter().map(|p| f64::from(*p)).sum();
         if let (Some(mean), true) = (self.mean_power, sum > 0.0) {
-            let gain = (f64::from(mean) * power.len() as f64 / sum) as f32;
-            power.iter_mut().for_each(|p| *p *= gain);
+            let gain = f64::from(mean) * power.len() as f64 / sum;
+            power.iter_mut().for_each(|p| *p = (f64::from(*p) * gain) as f32);
         }
         power
     }
