@@ -23,7 +23,7 @@ pub fn rows(entry: &Entry, model: &ModelLabel, detail: Detail) -> String {
         Ok(prediction) => prediction,
         Err(error) => return failed(&entry.path, error, model),
     };
-    let set = model.set_of(&prediction.scores).map(|genres| genres.join(";"));
+    let set = model.set_of(prediction).map(|genres| genres.join(";"));
     let row = |segment: &Segment| row(&entry.path, segment, model, set.as_deref());
     match detail {
         Detail::Track => row(&whole(prediction)),

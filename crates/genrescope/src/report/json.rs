@@ -135,7 +135,7 @@ fn judged<'a>(
 }
 
 fn set<'a>(prediction: &Prediction, model: &'a ModelLabel) -> Option<SetRecord<'a>> {
-    Some(SetRecord { percent: model.set?.percent, genres: model.set_of(&prediction.scores)? })
+    Some(SetRecord { percent: model.set?.percent, genres: model.set_of(prediction)? })
 }
 
 fn segment(segment: &Segment) -> SegmentRecord<'_> {

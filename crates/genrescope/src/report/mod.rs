@@ -18,7 +18,7 @@ pub mod text;
 
 use crate::error::Error;
 use crate::model::Model;
-use crate::predict::Prediction;
+use crate::predict::{Prediction, Reason};
 
 /// One input and what became of it.
 #[derive(Debug)]
@@ -62,10 +62,12 @@ impl ModelLabel {
         Ok(Self { set: percent.map(limit).transpose()?, ..Self::from(model) })
     }
 
-    /// The genres of the prediction set, best first; empty where there are no scores; none where no sets are asked for.
-    pub fn set_of(&self, scores: &[f32]) -> Option<Vec<&str>> {
+    /// The genres of a recording's prediction set, best first; empty where there is no music; none where no sets are asked
+    /// for.
+    pub fn set_of(&self, prediction: &Prediction) -> Option<Vec<&str>> {
         let least = self.set?.least_score;
-        let ranked = ranked(scores).into_iter().enumerate();
+        let is_music = matches!(prediction.reason, None | Some(Reason::Unsure));
+        let ranked = ranked(if is_music { &prediction.scores } else { &[] }).into_iter().enumerate();
         let members = ranked.filter(|(place, (_, score))| *place == 0 || *score >= least);
         Some(members.map(|(_, (genre, _))| self.genres[genre].as_str()).collect())
     }
@@ -115,14 +117,25 @@ mod tests {
     #[test]
     fn a_set_has_the_leading_genre_and_all_with_the_least_score() {
         let genres = ["blues", "disco", "jazz", "rock"].map(String::from).to_vec();
-        let set_of = |least_score, scores: &[f32]| {
+        let set_of = |least_score, reason| {
             let set = Some(SetLimit { percent: 90, least_score });
             let label = ModelLabel { name: "m".into(), hash: "h".into(), genres: genres.clone(), set };
-            label.set_of(scores).unwrap().join(" ")
+            let prediction = Prediction {
+                start_s: 0.0,
+                duration_s: 1.0,
+                genre: None,
+                scores: vec![0.2, 0.5, 0.1, 0.2],
+                reason,
+                cells: Vec::new(),
+                segments: Vec::new(),
+                warnings: Vec::new(),
+            };
+            label.set_of(&prediction).unwrap().join(" ")
         };
-        assert_eq!(set_of(0.2, &[0.2, 0.5, 0.1, 0.2]), "disco blues rock");
-        assert_eq!(set_of(0.9, &[0.2, 0.5, 0.1, 0.2]), "disco");
-        assert_eq!(set_of(0.0, &[]), "");
+        assert_eq!(set_of(0.2, None), "disco blues rock");
+        assert_eq!(set_of(0.2, Some(Reason::Unsure)), "disco blues rock");
+        assert_eq!(set_of(0.9, None), "disco");
+        assert_eq!(set_of(0.2, Some(Reason::NotMusic)), "");
     }
 
     #[test]

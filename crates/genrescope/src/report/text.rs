@@ -115,8 +115,12 @@ impl Painter<'_> {
     fn beside(&self, prediction: &Prediction) -> String {
         let scores = &prediction.scores;
         match (self.model.set, prediction.reason) {
-            (Some(limit), _) if !scores.is_empty() => {
-                format!("{} %: {}", limit.percent, self.model.set_of(scores).unwrap_or_default().join(", "))
+            (Some(limit), None | Some(Reason::Unsure)) => {
+                format!(
+                    "{} %: {}",
+                    limit.percent,
+                    self.model.set_of(prediction).unwrap_or_default().join(", ")
+                )
             }
             (_, None) => self.others(scores),
             (_, Some(Reason::Unsure)) => self.named(scores, 0..self.layout.top.max(2)),
