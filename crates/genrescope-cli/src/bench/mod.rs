@@ -224,7 +224,7 @@ impl Recording {
 
     fn name(&self) -> String {
         match self {
-            Self::File(path) => path.to_string_lossy().into_owned(),
+            Self::File(path) => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             Self::Synthetic(_) => "synthetic (wav, 44100 Hz, stereo)".into(),
         }
     }
