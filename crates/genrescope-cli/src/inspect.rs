@@ -16,7 +16,7 @@ const EXAMPLES: &str = "\
 Examples:
   genrescope inspect                         the model inside
   genrescope inspect my-model.safetensors
-  genrescope inspect --plan                  how a pass over its network runs here
+  genrescope inspect --plan                  how a training pass over its network runs here
   genrescope inspect mlfi-two-way-b2 --frames 38 --features 46
   genrescope inspect mlfi-two-way-b2 --picture two-way-b2.svg
   genrescope inspect my-model.safetensors --filters vertical-kernels.png
@@ -32,7 +32,8 @@ pub(crate) struct Arguments {
     /// Write JSON
     #[arg(long)]
     json: bool,
-    /// Show what a pass over the network does: layers that run together, kernels, memory
+    /// Show what a training pass over the network does: layers that run together, kernels, memory. Inference leaves out
+    /// batch norms behind convolutions, and channels without weights
     #[arg(long, conflicts_with = "json")]
     plan: bool,
     /// Show the network layer by layer, with the shape that each gives
