@@ -34,7 +34,7 @@ TRANSFORMS = {"none": lambda x: x, "root": np.sqrt, "log": lambda x: np.log(x + 
 PENALTIES = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0]  # scikit-learn's C: larger is weaker
 SEEDS = [0, 1, 2]  # of the folds
 SHARES = [0.3, 0.4, 0.5, 0.6, 0.7, 0.8]  # of the head beside the network
-MEAN_POWER = 0.4  # of musicnn's mel spectrograms of gtzan-mini, the mean: windows of joined answers are scaled to it
+MEAN_POWER = 0.4  # that windows of joined answers are scaled to; music mastered as usual has about that
 POWERS = np.linspace(0.5, 2.5, 21)  # one over the temperature, while a share is chosen
 LEAST_SCORE = 1e-7  # as in model/joined.rs
 

@@ -22,12 +22,9 @@ pub struct Head {
     /// `[genres]`.
     pub bias: Vec<f32>,
     /// How much its logarithms count in joined scores, 0 to 1; the network's count for the rest.
-    #[serde(default = "half")]
     pub share: f32,
-    /// Mean mel power that a window is scaled to before its tags are judged, so that a recording's level changes nothing;
-    /// without it windows are judged as they are, and quiet music gets the tags of quiet music.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mean_power: Option<f32>,
+    /// Mean mel power that a window is scaled to before its tags are judged: a recording's level changes nothing.
+    pub mean_power: f32,
     /// What it learnt from.
     pub trained_on: TrainedOn,
     /// What it reached, joined with the network inside.
@@ -35,10 +32,6 @@ pub struct Head {
     /// What makes the joined scores mean what they say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certainty: Option<Certainty>,
-}
-
-fn half() -> f32 {
-    0.5
 }
 
 /// What gives tags, and the head on them.
@@ -62,20 +55,17 @@ impl Head {
         if !(0.0..=1.0).contains(&self.share) {
             return Err(format!("its head has a share of {}; shares are from 0 to 1", self.share));
         }
-        if self.mean_power.is_some_and(|power| !(1e-9..=1e9).contains(&power)) {
+        if !(1e-9..=1e9).contains(&self.mean_power) {
             return Err("its head hears windows at an impossible mean power".into());
         }
         self.certainty.as_ref().map_or(Ok(()), Certainty::check)
     }
 
     /// The mel power of a window as the tags are judged from; nothing stays nothing.
-    pub(crate) fn levelled(&self, mut power: Vec<f32>) -> Vec<f32> {
+    pub(crate) fn levelled(&self, power: &[f32]) -> Vec<f32> {
         let sum: f64 = power.iter().map(|p| f64::from(*p)).sum();
-        if let (Some(mean), true) = (self.mean_power, sum > 0.0) {
-            let gain = f64::from(mean) * power.len() as f64 / sum;
-            power.iter_mut().for_each(|p| *p = (f64::from(*p) * gain) as f32);
-        }
-        power
+        let gain = if sum > 0.0 { f64::from(self.mean_power) * power.len() as f64 / sum } else { 1.0 };
+        power.iter().map(|p| (f64::from(*p) * gain) as f32).collect()
     }
 
     /// Scores of mean tag scores.
@@ -194,7 +184,7 @@ mod tests {
             weights: vec![vec![2.0, 0.0, 1.0], vec![0.0, 2.0, 1.0]],
             bias: vec![0.0, 1.0],
             share: 0.5,
-            mean_power: None,
+            mean_power: 0.4,
             trained_on: TrainedOn::default(),
             results: Vec::new(),
             certainty: None,
@@ -223,16 +213,15 @@ mod tests {
     }
 
     #[test]
-    fn a_level_changes_nothing_where_windows_have_one() {
+    fn a_level_changes_nothing() {
         let power: Vec<f32> = (0..8).map(|i| i as f32).collect();
-        assert_eq!(head().levelled(power.clone()), power);
-        let head = Head { mean_power: Some(0.4), ..head() };
-        let (loud, soft) =
-            (head.levelled(power.clone()), head.levelled(power.iter().map(|p| 1e-4 * p).collect()));
+        let head = head();
+        let softer: Vec<f32> = power.iter().map(|p| 1e-4 * p).collect();
+        let (loud, soft) = (head.levelled(&power), head.levelled(&softer));
         assert!((loud.iter().sum::<f32>() / 8.0 - 0.4).abs() < 1e-6);
         assert!(loud.iter().zip(&soft).all(|(a, b)| (a - b).abs() < 1e-5), "{loud:?} {soft:?}");
-        assert_eq!(head.levelled(vec![0.0; 3]), [0.0; 3]);
-        assert!(Head { mean_power: Some(f32::NAN), ..head }.check(3).is_err());
+        assert_eq!(head.levelled(&[0.0; 3]), [0.0; 3]);
+        assert!(Head { mean_power: f32::NAN, ..head }.check(3).is_err());
     }
 
     #[test]
