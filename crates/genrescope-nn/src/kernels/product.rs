@@ -215,3 +215,68 @@ impl Whole {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Path, Product, Strides, Write, multiply};
+    use crate::random::uniform;
+
+    /// What stands between the rows of `b` and of `c`: it must not get into a sum, nor be written over.
+    const BETWEEN: f32 = f32::NAN;
+
+    /// Rows of so many numbers, `gap` numbers of something else between them; nothing behind the last one.
+    fn rows(stream: usize, [count, width, gap]: [usize; 3]) -> Vec<f32> {
+        let mut all = Vec::new();
+        for row in 0..count {
+            all.extend((0..width).map(|i| uniform(3, stream, row * width + i) - 0.5));
+            all.extend(vec![BETWEEN; if row + 1 < count { gap } else { 0 }]);
+        }
+        all
+    }
+
+    fn check(path: Path, [row_count, columns]: [usize; 2], write: Write) {
+        let (depth, segments) = (3, 2);
+        let shape = Product {
+            rows: row_count,
+            columns,
+            depth,
+            segments,
+            a: Strides { row: segments * depth, step: 1, segment: depth },
+            b_step: columns + 2,
+            b_segment: depth * (columns + 2),
+            c_row: columns + 1,
+        };
+        let a = rows(1, [row_count, segments * depth, 0]);
+        let b = rows(2, [segments * depth, columns, 2]);
+        let before = rows(3, [row_count, columns, 1]);
+        let mut c = before.clone();
+        multiply(path, shape, &a, &b, &mut c, write);
+        for (at, (found, old)) in c.iter().zip(&before).enumerate() {
+            let (row, column) = (at / (columns + 1), at % (columns + 1));
+            if column == columns {
+                assert!(found.is_nan(), "{path:?}: written behind row {row} of {columns} columns");
+                continue;
+            }
+            let sum: f32 = (0..segments * depth)
+                .map(|k| a[row * segments * depth + k] * b[k * (columns + 2) + column])
+                .sum();
+            let expected = if write == Write::Add { old + sum } else { sum };
+            assert!(
+                (found - expected).abs() < 1e-5,
+                "{path:?}: {row_count} x {columns} at {row}, {column}: {found}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_width_and_height_is_the_sum_and_touches_nothing_else() {
+        for path in Path::ALL.into_iter().filter(|path| path.is_available()) {
+            for columns in 1..=70 {
+                for row_count in [1, 2, 7, 12, 23] {
+                    check(path, [row_count, columns], Write::Replace);
+                    check(path, [row_count, columns], Write::Add);
+                }
+            }
+        }
+    }
+}
