@@ -1,7 +1,7 @@
 """Whole-process figures of `genrescope classify` on recordings made by repeating the demo clip; needs ffmpeg.
 
-Wall seconds from start to answer and peak memory for 5 minutes, an hour and ten hours of 44.1 kHz stereo MP3 at
-192 kbit/s, and a folder of 24 clips on one thread and on all.
+Wall seconds from start to answer and peak memory of both models inside for 30 seconds on one thread, 5 minutes, an hour and
+ten hours of 44.1 kHz stereo MP3 at 192 kbit/s, and a folder of 24 clips on one thread and on all.
 
 usage: measure_process.py BINARY OUT.json COMMIT
 """
@@ -71,7 +71,7 @@ def main() -> None:
     binary, out, commit = sys.argv[1:]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        five, hour = repeated(folder, "five.mp3", 300), repeated(folder, "hour.mp3", 3600)
+        clip, five, hour = (repeated(folder, f"{seconds}.mp3", seconds) for seconds in (30, 300, 3600))
         ten = folder / "ten.mp3"
         with ten.open("wb") as joined:  # in pieces: a child's peak counts what its parent holds
             for _ in range(10):
@@ -81,18 +81,25 @@ def main() -> None:
         clips.mkdir()
         for i in range(24):
             (clips / f"{i:02}.ogg").write_bytes(DEMO.read_bytes())
-        classify = [binary, "classify", "-q"]
+        what = {
+            "clip_1_thread": ([str(clip), "--threads", "1"], RUNS),
+            "five_minutes": ([str(five), "--timeline"], RUNS),
+            "hour": ([str(hour), "--timeline"], 2),
+            "ten_hours": ([str(ten), "--timeline"], 1),
+            "folder_1_thread": ([str(clips), "--threads", "1"], RUNS),
+            "folder_all_cores": ([str(clips)], RUNS),
+        }
         result = {
             "what": "genrescope classify as a process; the demo clip repeated",
             "commit": commit,
             "cores": os.cpu_count(),
             "processor": processor(),
-            "five_minutes": measured([*classify, "--timeline", str(five)], RUNS),
-            "hour": measured([*classify, "--timeline", str(hour)], 2),
-            "ten_hours": measured([*classify, "--timeline", str(ten)], 1),
-            "folder_1_thread": measured([*classify, "--threads", "1", str(clips)], RUNS),
-            "folder_all_cores": measured([*classify, str(clips)], RUNS),
+            "best": {},
+            "fast": {},
         }
+        for name, (arguments, runs) in what.items():
+            for model in ("best", "fast"):
+                result[model][name] = measured([binary, "classify", "-q", "--model", model, *arguments], runs)
     Path(out).write_text(json.dumps(result, indent=2) + "\n")
 
 

@@ -1,4 +1,4 @@
-"""The header of a model file; the cross-validation of the default model and what its scores mean put into it:
+"""The header of a model file; the cross-validation of `fast` and what its scores mean put into it:
 
     python reference/model_header.py experiments/choice/residual-bands/result.json
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-DEFAULT = Path(__file__).parent.parent / "crates/genrescope/models/default.safetensors"
+FAST = Path(__file__).parent.parent / "crates/genrescope/models/fast.safetensors"
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def changed(model: Path):
 
 if __name__ == "__main__":
     found = json.loads(Path(sys.argv[1]).read_text())
-    with changed(DEFAULT) as header:
+    with changed(FAST) as header:
         header["certainty"] = found["certainty"]["certainty"]
         for result in header["results"]:
             if result["protocol"] == found["protocol"]:

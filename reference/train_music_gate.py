@@ -1,4 +1,4 @@
-"""Trains what tells music from other sound and puts it into crates/genrescope/models/default.safetensors.
+"""Trains what tells music from other sound and puts it into crates/genrescope/models/fast.safetensors.
 
     pip install -r reference/requirements-music-gate.txt; apt-get install espeak-ng
     python reference/train_music_gate.py BINARY ../shared/data COMMIT
@@ -25,7 +25,7 @@ import not_music
 from model_header import changed
 
 ROOT = Path(__file__).parent.parent
-MODEL = ROOT / "crates/genrescope/models/default.safetensors"
+MODEL = ROOT / "crates/genrescope/models/fast.safetensors"
 PATCH, FLOOR_DB = 128, -60.0
 EMBEDDING, BANDS = 256, 128
 SHORTEST = 13  # frames: one second

@@ -10,7 +10,7 @@ use genrescope::model::Model;
 use genrescope::predict::{Decoding, Settings, classify};
 
 static MODEL: LazyLock<Model> = LazyLock::new(|| {
-    let mut header = Model::embedded().expect("the model inside is whole").header;
+    let mut header = Model::fast().expect("the model inside is whole").header;
     header.front_end.mel_bands = 32;
     header.network = "v-kernel".into();
     header.any_length = false;

@@ -12,7 +12,7 @@ use crate::{crew, models};
 
 #[derive(clap::Args)]
 pub(crate) struct Judging {
-    /// Judge by this model: fast (unless `models default` says another), best (slower), an installed one, or a file
+    /// Judge by this model: best (unless `models default` says another), fast (half the time), an installed one, or a file
     #[arg(long, value_name = "NAME|FILE")]
     model: Option<PathBuf>,
     /// Length of what the network sees at once; whole: the track as one sequence

@@ -38,7 +38,7 @@ pub(crate) struct Arguments {
     /// Listen on this address instead of this machine's own, for whoever has the token
     #[arg(long, value_name = "ADDR")]
     host: Option<String>,
-    /// Judge by this model: fast (unless `models default` says another), best, an installed one, or a file; several
+    /// Judge by this model: best (unless `models default` says another), fast, an installed one, or a file; several
     /// can be chosen from
     #[arg(long, value_name = "NAME|FILE")]
     model: Vec<PathBuf>,

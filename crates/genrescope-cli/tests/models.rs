@@ -54,7 +54,7 @@ fn an_installed_model_judges_by_name_and_by_hash_and_can_be_the_default() {
     assert_eq!((&row["family"], &row["hash"]), (&"installed".into(), &Value::from(hash)));
 
     let removed = said(&stage, &["models", "remove", "mine"]);
-    assert!(removed.contains("mine is removed\nfast judges"), "{removed}");
+    assert!(removed.contains("mine is removed\nbest judges"), "{removed}");
     assert_eq!(judge(&stage, &[]), inside);
     assert!(
         refused(&stage, &["classify", "song.wav", "--model", "mine"]).contains("no model is called `mine`")
@@ -68,7 +68,7 @@ fn installing_twice_changes_nothing_and_no_model_takes_another_ones_name() {
     assert_eq!(said(&stage, &["models", "install", "model.safetensors"]), "small is installed already\n");
     support::model("bicrnn").save(&stage.path("other.safetensors")).unwrap();
     assert!(refused(&stage, &["models", "install", "other.safetensors"]).contains("--name"));
-    for name in ["fast", "default", "a/b", "../a", "-n", "", " ", "a.b", "a "] {
+    for name in ["best", "default", "a/b", "../a", "-n", "", " ", "a.b", "a "] {
         let name = format!("--name={name}");
         assert!(refused(&stage, &["models", "install", "other.safetensors", &name]).contains("--name"));
     }
@@ -89,8 +89,8 @@ fn a_default_that_is_gone_or_damaged_is_said_and_not_replaced_in_silence() {
     let place = stage.path("data/genrescope/models/small.safetensors");
     fs::write(&place, b"damaged").unwrap();
     let (text, warning, code) = ran(&mut stage.genrescope(&["models"]));
-    assert!(code == 0 && warning.contains("small.safetensors") && text.contains("default fast"), "{text}");
-    assert!(refused(&stage, &["classify", "song.wav"]).contains("genrescope models default fast"));
+    assert!(code == 0 && warning.contains("small.safetensors") && text.contains("default best"), "{text}");
+    assert!(refused(&stage, &["classify", "song.wav"]).contains("genrescope models default best"));
     said(&stage, &["models", "default", "fast"]);
     said(&stage, &["classify", "song.wav"]);
 }

@@ -21,7 +21,7 @@ use crate::recording::{Recording, Recordings};
 /// Parameters
 /// ----------
 /// model : str or os.PathLike
-///     "fast" (unless given), "best" (slower), or a model file.
+///     "best" (unless given), "fast" (half the time), or a model file.
 /// threads : int
 ///     How many recordings are judged at once; all cores unless given.
 /// patch_hop : float

@@ -30,7 +30,7 @@ fn main() {
     };
     rayon::ThreadPoolBuilder::new().num_threads(1).build_global().unwrap();
     let subject = match name.as_str() {
-        "default" => of_model(&Model::embedded().unwrap(), batch),
+        "fast" => of_model(&Model::fast().unwrap(), batch),
         "musicnn" => of_model(&Model::musicnn().unwrap(), batch),
         name => of_network(name, batch),
     };

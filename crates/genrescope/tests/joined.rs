@@ -26,7 +26,7 @@ fn pieces_of_any_length_give_the_answers_of_the_whole() {
     assert_all_close(&judged(Decoding::Live).scores, &ahead.scores, 1e-5, 0.0);
     assert!((ahead.scores.iter().sum::<f32>() - 1.0).abs() < 1e-5);
     let fast = classify(
-        &Model::embedded().unwrap(),
+        &Model::fast().unwrap(),
         AudioStream::open(&path, RATE_HZ).unwrap(),
         &Settings::default(),
     );
@@ -64,7 +64,7 @@ fn a_level_changes_no_joined_answer() {
 
 #[test]
 fn a_taggram_stands_for_the_audio() {
-    let (mut model, mut network) = (Model::best().unwrap(), Model::embedded().unwrap());
+    let (mut model, mut network) = (Model::best().unwrap(), Model::fast().unwrap());
     (model.header.certainty, network.header.certainty) = (None, None);
     let db: Vec<f32> = (0..200 * 128).map(|i| -((i * 37 % 61) as f32)).collect();
     let settings = Settings::default();

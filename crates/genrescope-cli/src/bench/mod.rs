@@ -66,7 +66,7 @@ struct Record {
     duration_s: f64,
     model: String,
     threads: usize,
-    /// Reading the model inside, ms.
+    /// Reading the model, ms.
     start_ms: f64,
     stages: Stages,
     network: NetworkSpeed,
@@ -129,7 +129,7 @@ fn measure(arguments: &Arguments, threads: usize) -> Result<Record> {
         duration_s: clock.duration_s,
         model: model.header.name.clone(),
         threads,
-        start_ms: clock.ms(|| Ok(Model::embedded()?))?,
+        start_ms: clock.ms(|| models::load(arguments.model.as_deref()))?,
         stages: Stages {
             decode: clock.speed(decode_ms),
             resample: clock.speed((decode_ms - unchanged_ms).max(LEAST_MS)),

@@ -59,7 +59,7 @@ pub(crate) struct Arguments {
     /// Channels of raw sound
     #[arg(long, value_name = "N", default_value_t = 1, requires = "raw_format", value_parser = clap::value_parser!(u16).range(1..=64))]
     channels: u16,
-    /// Judge by this model: fast (unless `models default` says another), best, an installed one, or a file
+    /// Judge by this model: best (unless `models default` says another), fast, an installed one, or a file
     #[arg(long, value_name = "NAME|FILE")]
     model: Option<PathBuf>,
     /// Carry the state of a recurrent network that reads forward (crnn) on instead of starting anew with each patch: every

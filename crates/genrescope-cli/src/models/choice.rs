@@ -8,7 +8,7 @@ use genrescope::model::{Model, Vocabulary};
 use super::folder::{Chosen, Folder, unknown};
 
 /// The models inside; the first judges unless another was chosen.
-pub(super) const INSIDE: [&str; 3] = ["fast", "best", "musicnn"];
+pub(super) const INSIDE: [&str; 3] = ["best", "fast", "musicnn"];
 
 /// What files of models end with.
 pub(super) const ENDINGS: [&str; 2] = ["safetensors", "onnx"];
@@ -19,9 +19,12 @@ pub(super) fn ending(file: &Path) -> Option<&'static str> {
     ENDINGS.into_iter().find(|ending| found.eq_ignore_ascii_case(ending))
 }
 
-/// Whether a model inside is called so; `default` is `fast`'s own name for itself.
+/// The name of whichever model judges where none is named.
+pub(super) const CHOSEN: &str = "default";
+
+/// Whether a model inside is called so, or the chosen one.
 pub(super) fn is_inside(name: &str) -> bool {
-    name == "default" || INSIDE.contains(&name)
+    name == CHOSEN || INSIDE.contains(&name)
 }
 
 /// A model of genres: the chosen one unless another is named.
@@ -49,7 +52,7 @@ pub(crate) fn load_tags(choice: Option<&Path>) -> Result<Model> {
 
 /// Any model: the chosen one unless another is named.
 pub(crate) fn find(choice: Option<&Path>) -> Result<Model> {
-    let Some(choice) = choice else {
+    let Some(choice) = choice.filter(|choice| *choice != Path::new(CHOSEN)) else {
         return match Folder::of_the_user().chosen()? {
             Chosen::Inside(name) => Ok(Model::find(Some(Path::new(name)))?),
             Chosen::Installed(installed) => Ok(installed.model),

@@ -7,11 +7,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, bail};
 use genrescope::model::{Model, Vocabulary};
 
-use super::choice::{ENDINGS, INSIDE, ending, is_inside};
+use super::choice::{CHOSEN, ENDINGS, INSIDE, ending, is_inside};
 use crate::data_folder::data_folder;
 
-/// The file that says which model judges: a name of a model inside, or the hash of an installed one.
-const CHOICE: &str = "default";
 /// Fewer digits of a hash name no model.
 const LEAST_DIGITS: usize = 4;
 const LONGEST_NAME: usize = 64;
@@ -40,12 +38,12 @@ impl Chosen {
     }
 }
 
-/// The file of a model to start from: an installed one's place, or the path itself; `default` for the one inside.
+/// The file of a model to start from: an installed one's place, or the path itself; `fast` for the one inside.
 pub(crate) fn file_of(choice: &Path) -> Result<PathBuf> {
     let Some(name) = choice.to_str().filter(|_| !choice.is_file()) else { return Ok(choice.to_owned()) };
     match name {
-        "fast" => Ok(PathBuf::from("default")),
-        "best" | "musicnn" => {
+        "fast" => Ok(choice.to_owned()),
+        CHOSEN | "best" | "musicnn" => {
             bail!("no training starts from `{name}`; start from `fast`, an installed model or a file")
         }
         _ => Ok(Folder::of_the_user().find(name)?.map_or_else(|| choice.to_owned(), |(place, _)| place)),
@@ -144,7 +142,7 @@ impl Folder {
             }
         };
         fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-        put(&folder.join(CHOICE), format!("{choice}\n").as_bytes())?;
+        put(&folder.join(CHOSEN), format!("{choice}\n").as_bytes())?;
         Ok(format!("{name} judges where no model is named\n"))
     }
 
@@ -155,13 +153,13 @@ impl Folder {
             return Ok(Chosen::Inside(inside));
         }
         let installed = self.find(&choice)?.with_context(|| {
-            format!("the model chosen to judge, hash {choice}, is not installed any more; choose another by `genrescope models default fast`")
+            format!("the model chosen to judge, hash {choice}, is not installed any more; choose another by `genrescope models default best`")
         })?;
         Ok(Chosen::Installed(Box::new(installed.1)))
     }
 
     fn choice(&self) -> Result<Option<String>> {
-        let Some(place) = self.0.as_ref().map(|folder| folder.join(CHOICE)) else { return Ok(None) };
+        let Some(place) = self.0.as_ref().map(|folder| folder.join(CHOSEN)) else { return Ok(None) };
         match fs::read_to_string(&place) {
             Ok(text) => Ok(Some(text.trim().to_owned())),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),

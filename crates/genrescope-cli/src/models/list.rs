@@ -94,10 +94,10 @@ fn networks_table(rows: &[Row]) -> String {
 }
 
 fn inside() -> Result<String> {
-    let (fast, tags) = (Model::embedded()?.header, Model::musicnn()?.header);
+    let (fast, tags) = (Model::fast()?.header, Model::musicnn()?.header);
     let rows = [
-        ("fast", format!("{}, for genres; also called {}", fast.network, fast.name)),
-        ("best", "fast joined with genres that follow from the tags of musicnn: slower".into()),
+        ("best", "genres: fast joined with those that follow from the tags of musicnn".into()),
+        ("fast", format!("genres: {} alone; less often right, in half the time", fast.network)),
         (
             "musicnn",
             format!("{} tags: classify --vocabulary tags, features --set embedding", tags.genres.len()),

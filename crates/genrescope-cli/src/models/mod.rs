@@ -24,7 +24,7 @@ Examples:
   genrescope models install theirs.onnx          # made elsewhere: docs/onnx.md
   genrescope classify song.mp3 --model mine
   genrescope models default mine                 # judge by it from now on
-  genrescope models default fast                 # by the model inside again
+  genrescope models default best                 # by the model inside again
   genrescope models remove mine";
 
 /// List the networks and models, install and remove models, choose the one that judges

@@ -21,7 +21,7 @@ const MAX_FILE_BYTES: u64 = 1 << 30;
 /// Hexadecimal digits of a model's hash.
 const HASH_DIGITS: usize = 16;
 
-static EMBEDDED: &[u8] = include_bytes!("../../models/default.safetensors");
+static FAST: &[u8] = include_bytes!("../../models/fast.safetensors");
 static MUSICNN: &[u8] = include_bytes!("../../models/musicnn.safetensors");
 
 /// A network with everything that is needed to use it.
@@ -117,12 +117,12 @@ impl Model {
         Ok(Self { header, engine: network.into(), hash, tagger: None })
     }
 
-    /// The model that comes with this crate.
+    /// The smaller of the models of genres that come with this crate, one network.
     ///
     /// # Errors
     /// None in a released version: a test reads it.
-    pub fn embedded() -> Result<Self> {
-        Self::from_bytes(EMBEDDED)
+    pub fn fast() -> Result<Self> {
+        Self::from_bytes(FAST)
     }
 
     /// The model of 50 tags that comes with this crate: musicnn, as its authors trained it.

@@ -114,12 +114,12 @@ impl Tagger {
 }
 
 impl Model {
-    /// The best model that comes with this crate: [`Model::embedded`] joined with [`Model::musicnn`].
+    /// The best model that comes with this crate: [`Model::fast`] joined with [`Model::musicnn`].
     ///
     /// # Errors
     /// None in a released version: a test reads it.
     pub fn best() -> Result<Self> {
-        Self::embedded()?.joined(Self::musicnn()?, "best")
+        Self::fast()?.joined(Self::musicnn()?, "best")
     }
 
     /// A model that answers with the [weighed mean](Head::share) of the logarithms of its own scores and those of a head

@@ -82,13 +82,13 @@ pub(super) struct Start {
 }
 
 impl Start {
-    /// A model file, or, where there is no file `default`, the model inside.
+    /// A model file, or, where there is no file `fast`, the model inside.
     ///
     /// # Errors
     /// As [`Model::load`].
     pub(super) fn load(path: &Path) -> Result<Self> {
-        let inside = path == Path::new("default") && !path.exists();
-        Ok(Self { model: if inside { Model::embedded()? } else { Model::load(path)? } })
+        let inside = path == Path::new("fast") && !path.exists();
+        Ok(Self { model: if inside { Model::fast()? } else { Model::load(path)? } })
     }
 
     pub(super) fn header(&self) -> &Header {
