@@ -41,8 +41,8 @@ const FIRST_S: f64 = 10.0;
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// The recording, or - for audio on standard input
-    #[arg(value_name = "FILE")]
-    path: PathBuf,
+    #[arg(value_name = "FILE", required_unless_present = "why")]
+    path: Option<PathBuf>,
     /// Where to write, .svg, .png, .html, .csv, .json, .txt or .jams
     #[arg(short, long, value_name = "OUT")]
     output: PathBuf,
@@ -56,6 +56,17 @@ pub(crate) struct Arguments {
     /// given (30 times the work)
     #[arg(long, value_name = "GENRE", num_args = 0..=1)]
     why: Option<Option<String>>,
+}
+
+impl Arguments {
+    /// The recording, and what is to be explained; a word behind `--why` is the recording where there is no other.
+    fn recording_and_why(&self) -> Result<(&Path, Option<Option<&str>>)> {
+        match (&self.path, &self.why) {
+            (Some(path), why) => Ok((path, why.as_ref().map(Option::as_deref))),
+            (None, Some(Some(word))) => Ok((Path::new(word), Some(None))),
+            (None, _) => bail!("a timeline is of one recording; name it"),
+        }
+    }
 }
 
 /// What is written.
@@ -109,12 +120,13 @@ pub(crate) fn run(arguments: &Arguments, talk: &Talk) -> Result<Ending> {
     let format = Format::of(&arguments.output)?;
     let (model, settings) = arguments.judging.model_and_settings()?;
     let other = arguments.compare.as_deref().map(|name| models::load(Some(name))).transpose()?;
-    let inputs = inputs::gather(std::slice::from_ref(&arguments.path), None)?;
+    let (path, why) = arguments.recording_and_why()?;
+    let inputs = inputs::gather(&[path.to_owned()], None)?;
     let [input] = &inputs[..] else {
         bail!("a timeline is of one recording, here are {}; name one", inputs.len());
     };
     let is_once = !format.is_drawn() || matches!(input.source, Ok(Source::Stdin));
-    if is_once && (other.is_some() || arguments.why.is_some()) {
+    if is_once && (other.is_some() || why.is_some()) {
         bail!("--compare and --why draw a file (it is read several times) as .svg, .png or .html; name one");
     }
     let output = WholeFile::open(&arguments.output)?;
@@ -131,7 +143,7 @@ pub(crate) fn run(arguments: &Arguments, talk: &Talk) -> Result<Ending> {
         Some(other) => answers(input, &[&model, other], &settings),
         None => Vec::new(),
     };
-    let why = match explained(arguments, input, &model, &settings).transpose() {
+    let why = match why.map(|genre| explained(genre, input, &model, &settings)).transpose() {
         Err(error) if error.kind() != ErrorKind::BadSettings => {
             talk.error(&error.to_string());
             return Ok(Ending::SomeFailed);
@@ -143,16 +155,15 @@ pub(crate) fn run(arguments: &Arguments, talk: &Talk) -> Result<Ending> {
     Ok(Ending::Fine)
 }
 
-/// What speaks for a genre, if that is asked for.
+/// What speaks for a genre; for the leading one unless given.
 fn explained(
-    arguments: &Arguments,
+    genre: Option<&str>,
     input: &Input,
     model: &Model,
     settings: &Settings,
-) -> Option<genrescope::Result<Occlusion>> {
-    let genre = arguments.why.as_ref()?.as_deref();
+) -> genrescope::Result<Occlusion> {
     let rate_hz = model.header.front_end.sample_rate_hz;
-    Some(crew::work_on(input, |source| occlusion(model, source.open(rate_hz)?, settings, genre)))
+    crew::work_on(input, |source| occlusion(model, source.open(rate_hz)?, settings, genre))
 }
 
 fn hear(source: &Source, model: &Model, settings: &Settings) -> genrescope::Result<Heard> {

@@ -95,6 +95,12 @@ fn what_speaks_for_a_genre_stands_below_the_spectrogram() {
     assert_eq!((talk.as_str(), code), ("", 0));
     let picture = fs::read_to_string(stage.path("out.svg")).unwrap();
     assert!(picture.contains("What speaks for pop"), "{picture}");
+    // The file behind --why is no genre.
+    let leading = ["timeline", "--model", "model.safetensors", "-o", "leading.svg", "--why", "song.wav"];
+    assert_eq!(ran(&mut stage.genrescope(&leading)), (String::new(), String::new(), 0));
+    assert!(fs::read_to_string(stage.path("leading.svg")).unwrap().contains("What speaks for "));
+    let nothing = ran(&mut stage.genrescope(&["timeline", "-o", "out.svg", "--why"]));
+    assert!(nothing.2 == 2 && nothing.1.contains("of one recording"), "{}", nothing.1);
     let (_, talk, code) = timeline(&stage, &["-o", "out.svg", "--why", "polka"]);
     assert!(code == 2 && talk.contains("polka") && talk.contains("jazz, pop, rock"), "{talk}");
 }

@@ -4,10 +4,11 @@
 mod support;
 
 use genrescope::ErrorKind;
-use genrescope::audio::AudioStream;
-use genrescope::model::Model;
+use genrescope::audio::{AudioStream, Waveform};
+use genrescope::features::{mel_spectrogram, patch_db};
+use genrescope::model::{Model, PatchInput};
 use genrescope::predict::{
-    Decoding, Listener, Settings, Taggram, classify, classify_frames, classify_frames_and_tags,
+    Decoding, Listener, Settings, Taggram, classify, classify_frames, classify_frames_and_tags, occlusion,
 };
 use support::{TempFolder, WavSample, assert_all_close, assert_refused, music, wav};
 
@@ -25,11 +26,8 @@ fn pieces_of_any_length_give_the_answers_of_the_whole() {
     let ahead = judged(Decoding::Ahead);
     assert_all_close(&judged(Decoding::Live).scores, &ahead.scores, 1e-5, 0.0);
     assert!((ahead.scores.iter().sum::<f32>() - 1.0).abs() < 1e-5);
-    let fast = classify(
-        &Model::fast().unwrap(),
-        AudioStream::open(&path, RATE_HZ).unwrap(),
-        &Settings::default(),
-    );
+    let fast =
+        classify(&Model::fast().unwrap(), AudioStream::open(&path, RATE_HZ).unwrap(), &Settings::default());
     assert_ne!(fast.unwrap().scores, ahead.scores);
 
     let heard = |piece: usize| {
@@ -80,4 +78,54 @@ fn a_taggram_stands_for_the_audio() {
     }
     assert_ne!(of(tag(9)), of(tag(11)), "jazz and metal");
     assert_refused(classify_frames(&model, &db, &settings), ErrorKind::BadSettings, "taggram");
+}
+
+/// `best` with another share of the head on tags.
+fn shared(share: f32) -> Model {
+    let mut tags = Model::musicnn().unwrap();
+    tags.header.head.as_mut().unwrap().share = share;
+    Model::fast().unwrap().joined(tags, "shared").unwrap()
+}
+
+#[test]
+fn parts_are_hidden_from_both_networks() {
+    let folder = TempFolder::new();
+    let path = folder.file("song.wav", &wav(&music(RATE_HZ, 218_500), RATE_HZ, 1, WavSample::Float32));
+    let why = |model: &Model| {
+        let stream = AudioStream::open(&path, RATE_HZ).unwrap();
+        occlusion(model, stream, &Settings::default(), Some("pop")).unwrap().slots
+    };
+    for (slot, alone) in why(&shared(0.0)).iter().zip(why(&Model::fast().unwrap())) {
+        assert_all_close(&slot.weights, &alone.weights, 1e-3, 0.0);
+    }
+
+    // Of the tags alone, by hand: the second quarter of 9.9 s lies in the first and the second of three windows.
+    let model = shared(1.0);
+    let (tags, head) = (&model.tagger().unwrap().model, model.tagger().unwrap().head());
+    let front_end = &tags.header.front_end;
+    let waveform = Waveform::decode(&path, front_end.sample_rate_hz).unwrap();
+    let mel = mel_spectrogram(&waveform, front_end).unwrap();
+    let window = |number: usize| {
+        let power = &mel.power[number * 187 * 96..(number + 1) * 187 * 96];
+        let gain = head.mean_power * power.len() as f32 / power.iter().sum::<f32>();
+        patch_db(&power.iter().map(|p| gain * p).collect::<Vec<f32>>(), front_end, None)
+    };
+    let hide = |mut db: Vec<f32>, frames: std::ops::Range<usize>| {
+        for band in 26..40 {
+            let mean = db.iter().skip(band).step_by(96).sum::<f32>() / 187.0;
+            frames.clone().for_each(|frame| db[frame * 96 + band] = mean);
+        }
+        db
+    };
+    let odds = |windows: [Vec<f32>; 3]| {
+        let scores = tags.scores(&windows.map(PatchInput::from)).unwrap();
+        let means: Vec<f32> =
+            (0..50).map(|tag| scores.iter().map(|row| row[tag]).sum::<f32>() / 3.0).collect();
+        let pop = head.scores(&means)[7];
+        (pop / (1.0 - pop)).ln()
+    };
+    let hidden = odds([hide(window(0), 155..187), hide(window(1), 0..123), window(2)]);
+    let expected = odds([0, 1, 2].map(window)) - hidden;
+    let found = why(&model)[1].weights[2];
+    assert!((found - expected).abs() < 0.02 && found.abs() > 0.1, "{found} {expected}");
 }

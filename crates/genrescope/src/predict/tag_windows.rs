@@ -9,7 +9,7 @@ use super::plan::{Patch, fitted};
 use super::silence::is_silent;
 use crate::audio::Resampler;
 use crate::error::Result;
-use crate::features::{MelFrames, MelStream, patch_db};
+use crate::features::{FrontEnd, MelFrames, MelStream, patch_db};
 use crate::model::{PatchInput, Tagger};
 
 /// Windows that the tagger sees at once: its convolutions give 20 MB each.
@@ -31,6 +31,22 @@ impl TagWindow {
     /// A window whose scores are known.
     pub(crate) fn scored(span_s: Range<f64>, scores: Vec<f32>) -> Self {
         Self { span_s, rows: Vec::new(), scores: scores.into() }
+    }
+
+    /// What the tagger sees when `hide` has changed the frames that lie in a stretch of time; none when none do.
+    fn without(
+        &self,
+        front_end: &FrontEnd,
+        span_s: &Range<f64>,
+        hide: impl Fn(&[f32], Range<usize>) -> Vec<f32>,
+    ) -> Option<PatchInput> {
+        let frame =
+            |time_s: f64| ((time_s - self.span_s.start) / front_end.frame_period_s()).round() as usize;
+        let own = frame(self.span_s.end);
+        let hidden = frame(span_s.start).min(own)..frame(span_s.end).min(own);
+        let changed = || hide(&self.rows[..own * front_end.mel_bands], hidden.clone());
+        let frames = self.rows.len() / front_end.mel_bands;
+        (!hidden.is_empty()).then(|| fitted(&changed(), front_end.mel_bands, frames).into())
     }
 
     pub(crate) fn lies_within(&self, span_s: &Range<f64>) -> bool {
@@ -167,6 +183,14 @@ pub(crate) fn score(tagger: &Tagger, patches: &[Patch]) -> Result<()> {
     Ok(())
 }
 
+fn scores_of(tagger: &Tagger, inputs: &[PatchInput]) -> Result<Vec<Vec<f32>>> {
+    let mut scores = Vec::with_capacity(inputs.len());
+    for inputs in inputs.chunks(WINDOWS_AT_ONCE) {
+        scores.extend(tagger.model.scores(inputs)?);
+    }
+    Ok(scores)
+}
+
 /// Mean tag scores of windows that have some: `[tags]`, all 0 without any window.
 pub(crate) fn mean_scores(windows: &[Arc<TagWindow>], tags: usize) -> Vec<f32> {
     let mut sums = vec![0.0_f64; tags];
@@ -174,4 +198,26 @@ pub(crate) fn mean_scores(windows: &[Arc<TagWindow>], tags: usize) -> Vec<f32> {
         sums.iter_mut().zip(scores).for_each(|(sum, score)| *sum += f64::from(*score));
     }
     sums.into_iter().map(|sum| (sum / windows.len().max(1) as f64) as f32).collect()
+}
+
+/// Mean tag scores of windows that have some, when `hide` has changed the levels of their frames that lie in a stretch of
+/// time.
+pub(crate) fn mean_scores_without(
+    tagger: &Tagger,
+    windows: &[Arc<TagWindow>],
+    span_s: &Range<f64>,
+    hide: impl Fn(&[f32], Range<usize>) -> Vec<f32>,
+) -> Result<Vec<f32>> {
+    let header = &tagger.model.header;
+    let mut windows = windows.to_vec();
+    let changed = windows.iter_mut().filter_map(|window| {
+        let input = window.without(&header.front_end, span_s, &hide)?;
+        Some((window, input))
+    });
+    let (changed, inputs): (Vec<_>, Vec<_>) = changed.unzip();
+    let scores = scores_of(tagger, &inputs)?;
+    for (window, scores) in changed.into_iter().zip(scores) {
+        *window = Arc::new(TagWindow::scored(window.span_s.clone(), scores));
+    }
+    Ok(mean_scores(&windows, header.genres.len()))
 }

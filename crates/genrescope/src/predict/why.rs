@@ -2,13 +2,16 @@
 //!
 //! Occlusion after Zeiler and Fergus (2014): Visualizing and understanding convolutional networks, section 4.2.
 
+use std::ops::Range;
+
 use super::plan::{Patch, Plan};
 use super::stream::PatchStream;
 use super::timeline::leader;
-use super::{PatchLength, Settings, blocks};
+use super::{PatchLength, Settings, blocks, tag_windows};
 use crate::audio::AudioStream;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Model, PatchInput};
+use crate::features::{FrontEnd, hz_to_mel};
+use crate::model::{Model, PatchInput, Tagger};
 
 /// Parts that bands are divided into.
 pub const BAND_GROUPS: usize = 8;
@@ -40,6 +43,9 @@ pub struct Slot {
     pub weights: [f32; BAND_GROUPS],
 }
 
+/// A part of a patch: its number in time, and of its bands.
+type Part = [usize; 2];
+
 /// Scores of a patch as it is, then with each part hidden: `[1 + SLOTS * BAND_GROUPS][genres]`.
 struct Hidden {
     start: usize,
@@ -48,11 +54,12 @@ struct Hidden {
 }
 
 /// Hides one part of a recording after another. Patches of the model's length lie side by side; a hidden part has the mean
-/// level of each of its bands in the patch. `genre` is the leading one of the whole unless given.
+/// level of each of its bands in the patch; of a joined model it is hidden from both networks. `genre` is the leading one
+/// of the whole unless given.
 ///
 /// # Errors
-/// [`ErrorKind::BadSettings`] for a genre that the model does not know, and for a model that reads more than the
-/// spectrogram; those of [`classify`](super::classify).
+/// [`ErrorKind::BadSettings`] for a genre that the model does not know, and for a model that reads audio features beside
+/// the spectrogram; those of [`classify`](super::classify).
 pub fn occlusion(
     model: &Model,
     mut stream: AudioStream,
@@ -68,7 +75,7 @@ pub fn occlusion(
     for patch in PatchStream::new(model, &plan, blocks(&mut stream), &name)? {
         let patch = patch?;
         if let Ok(input) = &patch.input {
-            hidden.push(hide(model, &patch, input)?);
+            hidden.push(hide(model, &plan, &patch, input)?);
         }
     }
     let genres = &model.header.genres;
@@ -86,9 +93,9 @@ pub fn occlusion(
 fn check(model: &Model, genre: Option<&str>) -> Result<()> {
     let header = &model.header;
     let refuse = |what: String| Err(Error::new(ErrorKind::BadSettings, what));
-    if header.features.is_some() || model.tagger().is_some() {
+    if header.features.is_some() {
         return refuse(format!(
-            "`{}` reads more than the spectrogram that parts are hidden of; explain `fast`",
+            "`{}` reads features beside the spectrogram that parts are hidden of; explain `best` or `fast`",
             header.name
         ));
     }
@@ -100,18 +107,71 @@ fn check(model: &Model, genre: Option<&str>) -> Result<()> {
     }
 }
 
-fn hide(model: &Model, patch: &Patch, input: &PatchInput) -> Result<Hidden> {
-    let bands = model.header.front_end.mel_bands;
-    let means = band_means(&input.db, bands);
-    let mut inputs = vec![input.clone()];
-    for slot in 0..SLOTS {
-        inputs.extend((0..BAND_GROUPS).map(|group| without(input, &means, [slot, group]).into()));
-    }
+fn hide(model: &Model, plan: &Plan, patch: &Patch, input: &PatchInput) -> Result<Hidden> {
+    let means = band_means(&input.db, model.header.front_end.mel_bands);
+    let frames = input.db.len() / means.len();
+    let without = |[slot, group]: Part| {
+        let hidden = slot * frames / SLOTS..(slot + 1) * frames / SLOTS;
+        PatchInput::from(without(&input.db, &means, hidden, group_bands(group, means.len())))
+    };
+    let inputs: Vec<PatchInput> = [input.clone()].into_iter().chain(parts().map(without)).collect();
     let mut scores = Vec::with_capacity(inputs.len());
     for inputs in inputs.chunks(AT_ONCE) {
         scores.extend(model.scores(inputs)?);
     }
+    if let Some(tagger) = model.tagger() {
+        let tags = tags_of_hidden(tagger, &model.header.front_end, plan, patch)?;
+        scores = scores.iter().zip(tags).map(|(scores, tags)| tagger.head().join(scores, &tags)).collect();
+    }
     Ok(Hidden { start: patch.start, frames: patch.frames, scores })
+}
+
+fn parts() -> impl Iterator<Item = Part> {
+    (0..SLOTS).flat_map(|slot| (0..BAND_GROUPS).map(move |group| [slot, group]))
+}
+
+fn group_bands(group: usize, bands: usize) -> Range<usize> {
+    group * bands / BAND_GROUPS..(group + 1) * bands / BAND_GROUPS
+}
+
+/// Mean tag scores of a patch as it is, then with each part hidden from the tagger: `[1 + SLOTS * BAND_GROUPS][tags]`.
+fn tags_of_hidden(
+    tagger: &Tagger,
+    front_end: &FrontEnd,
+    plan: &Plan,
+    patch: &Patch,
+) -> Result<Vec<Vec<f32>>> {
+    tag_windows::score(tagger, std::slice::from_ref(patch))?;
+    let whole = tag_windows::mean_scores(&patch.tags, tagger.model.header.genres.len());
+    let heard = &tagger.model.header.front_end;
+    let hidden = parts().map(|[slot, group]| {
+        let frames = slot * patch.frames / SLOTS..(slot + 1) * patch.frames / SLOTS;
+        let span_s = plan.span_s(patch.start + frames.start..patch.start + frames.end);
+        let bands = bands_alike(&group_bands(group, front_end.mel_bands), front_end, heard);
+        if bands.is_empty() {
+            return Ok(whole.clone());
+        }
+        let hide = |db: &[f32], frames| without(db, &band_means(db, heard.mel_bands), frames, bands.clone());
+        tag_windows::mean_scores_without(tagger, &patch.tags, &span_s, hide)
+    });
+    [Ok(whole.clone())].into_iter().chain(hidden).collect()
+}
+
+/// The bands of another front end that are centred in the range of these.
+fn bands_alike(bands: &Range<usize>, own: &FrontEnd, other: &FrontEnd) -> Range<usize> {
+    let mel = |front_end: &FrontEnd, band: f64| {
+        let top = hz_to_mel(f64::from(front_end.sample_rate_hz) / 2.0);
+        top * (band + 1.0) / (front_end.mel_bands as f64 + 1.0)
+    };
+    let first_above = |edge: usize| {
+        let lies_below = |band: &usize| mel(other, *band as f64) < mel(own, edge as f64 - 0.5);
+        if edge == own.mel_bands {
+            other.mel_bands
+        } else {
+            (0..other.mel_bands).take_while(lies_below).count()
+        }
+    };
+    first_above(bands.start)..first_above(bands.end)
 }
 
 fn band_means(db: &[f32], bands: usize) -> Vec<f32> {
@@ -122,13 +182,10 @@ fn band_means(db: &[f32], bands: usize) -> Vec<f32> {
 }
 
 /// The levels with one part at its bands' means.
-fn without(input: &PatchInput, means: &[f32], [slot, group]: [usize; 2]) -> Vec<f32> {
-    let bands = means.len();
-    let frames = input.db.len() / bands;
-    let hidden_bands = group * bands / BAND_GROUPS..(group + 1) * bands / BAND_GROUPS;
-    let mut db = input.db.clone();
-    for row in db.chunks_exact_mut(bands).take((slot + 1) * frames / SLOTS).skip(slot * frames / SLOTS) {
-        row[hidden_bands.clone()].copy_from_slice(&means[hidden_bands.clone()]);
+fn without(db: &[f32], means: &[f32], frames: Range<usize>, bands: Range<usize>) -> Vec<f32> {
+    let mut db = db.to_vec();
+    for row in db.chunks_exact_mut(means.len()).take(frames.end).skip(frames.start) {
+        row[bands.clone()].copy_from_slice(&means[bands.clone()]);
     }
     db
 }
@@ -174,13 +231,26 @@ mod tests {
         let db: Vec<f32> = (0..8 * 16).map(|cell| -(cell as f32)).collect();
         let means = band_means(&db, 16);
         assert_eq!(means[3], -(0..8).map(|frame| (frame * 16 + 3) as f32).sum::<f32>() / 8.0);
-        let input = PatchInput::from(db.clone());
-        let hidden = without(&input, &means, [1, 7]);
+        let hidden = without(&db, &means, 2..4, group_bands(7, 16));
         for (cell, (before, after)) in db.iter().zip(&hidden).enumerate() {
             let (frame, band) = (cell / 16, cell % 16);
             let is_hidden = (2..4).contains(&frame) && band >= 14;
             assert_eq!(*after, if is_hidden { means[band] } else { *before }, "{frame} {band}");
         }
+    }
+
+    #[test]
+    fn bands_alike_are_centred_between_the_same_frequencies_and_no_band_is_left_out() {
+        let front_end =
+            |sample_rate_hz, mel_bands| FrontEnd { sample_rate_hz, mel_bands, ..FrontEnd::default() };
+        let (own, other) = (front_end(22_050, 128), front_end(16_000, 96));
+        assert_eq!(bands_alike(&(16..32), &own, &own), 16..32);
+        let groups: Vec<_> =
+            (0..BAND_GROUPS).map(|group| bands_alike(&group_bands(group, 128), &own, &other)).collect();
+        assert_eq!((groups[0].start, groups[BAND_GROUPS - 1].end), (0, 96));
+        assert!(groups.windows(2).all(|pair| pair[0].end == pair[1].start), "{groups:?}");
+        // The uppermost reaches from 7.4 to 11 kHz, of which the other hears the part below 8 kHz.
+        assert!(groups[BAND_GROUPS - 1].len() == 3 && groups[BAND_GROUPS - 2].len() == 13, "{groups:?}");
     }
 
     #[test]
