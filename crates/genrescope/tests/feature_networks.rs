@@ -6,13 +6,13 @@ mod support;
 use std::path::Path;
 
 use genrescope::ErrorKind;
-use genrescope::audio::AudioStream;
+use genrescope::audio::{AudioStream, Waveform};
 use genrescope::dataset::folds::Partition;
 use genrescope::dataset::{Dataset, Source};
 use genrescope::evaluate::{EvaluateOptions, Event, Learner, Part, evaluate, importance};
 use genrescope::features::{FeatureSet, FrontEnd, rereference_db};
 use genrescope::model::{Header, Model, PatchInput};
-use genrescope::predict::{Prediction, Settings as Judging, classify, classify_frames};
+use genrescope::predict::{Listener, Prediction, Settings as Judging, classify, classify_frames};
 use genrescope::train::{Assignment, Experiment, Progress, Settings, TrainOptions, train, train_on};
 use support::{TempFolder, WavSample, assert_all_close, assert_refused, music, shared_data, sound, wav};
 
@@ -274,4 +274,38 @@ fn clips_of_gtzan_are_learned_from_with_55_features_and_one_is_judged() {
     let prediction = judge(&model, &file, None);
     assert!(prediction.genre.is_some() && (prediction.scores.iter().sum::<f32>() - 1.0).abs() < 1e-5);
     assert!(prediction.duration_s > 29.0 && prediction.cells.len() > 30);
+    let dataset = read(&settings);
+    let spans = dataset.tracks.iter().filter_map(|track| Some((track, track.audio.clone()?)));
+    let (track, span) = spans.into_iter().find(|(_, span)| span.path == file).unwrap();
+    for segment in [0, 4, 9] {
+        let mut db = track.spectrogram.crop(130 * segment, 130);
+        rereference_db(&mut db, &model.header.front_end);
+        let features = track.vectors[segment].clone();
+        let learned = model.scores(&[PatchInput { db, features }]).unwrap().remove(0);
+        let samples = span.segments[segment].clone();
+        assert_all_close(
+            &judge(&model, &file, Some([samples.start, samples.end])).scores,
+            &learned,
+            1e-4,
+            0.0,
+        );
+    }
+}
+
+#[test]
+fn listening_scores_full_patches_of_features_as_a_file_does() {
+    let folder = recordings();
+    let settings = settings(folder.path(), &["train.epochs=1"]);
+    let model = trained(&settings, &read(&settings));
+    let path = folder.path().join("music/m0.wav");
+    let samples = Waveform::decode(&path, RATE_HZ).unwrap().samples;
+    let mut listener = Listener::new(&model, 0.5).unwrap();
+    let mut moments = listener.push(&samples, Vec::new()).unwrap();
+    moments.extend(listener.finish().unwrap());
+    let first = &moments.iter().find(|moment| !moment.provisional).unwrap().segment;
+    let side_by_side = Judging { patch_hop_s: Some(model.header.patch_s()), ..Judging::default() };
+    let stream = AudioStream::open(&path, RATE_HZ).unwrap();
+    let cell = classify(&model, stream, &side_by_side).unwrap().cells.remove(0);
+    assert_eq!((first.start_s, first.end_s), (cell.start_s, cell.end_s));
+    assert_all_close(&first.scores, &cell.scores, 1e-5, 0.0);
 }

@@ -193,15 +193,47 @@ fn new_tracks_are_judged_right_and_shuffled_labels_at_chance() {
 
 #[test]
 fn nothing_about_a_model_depends_on_its_test_tracks() {
-    let mut dataset = made_up(12);
-    let settings = settings(&["model.normalisation=bands"]);
     let parts = Partition { test: vec![10, 11], ..parts(0..8, 8..10) };
-    let train = |dataset: &Dataset| run(dataset, &parts, &settings, &TrainOptions::default()).model;
-    let before = train(&dataset);
-    dataset.tracks[10].spectrogram.db.iter_mut().for_each(|level| *level *= 0.2);
-    let after = train(&dataset);
-    assert_eq!(before.header, after.header);
-    assert!(weights(&before) == weights(&after));
+    let chosen = [
+        "train.keep=best_loss",
+        "train.schedule=plateau",
+        "train.plateau_patience=1",
+        "train.early_stop_patience=2",
+        "train.epochs=7",
+    ];
+    for more in [&["model.normalisation=bands"][..], &chosen] {
+        let mut dataset = made_up(12);
+        let settings = settings(more);
+        let train = |dataset: &Dataset| run(dataset, &parts, &settings, &TrainOptions::default()).model;
+        let before = train(&dataset);
+        dataset.tracks[10].spectrogram.db.iter_mut().for_each(|level| *level *= 0.2);
+        let after = train(&dataset);
+        assert_eq!(before.header, after.header);
+        assert!(weights(&before) == weights(&after));
+        dataset.tracks[8..10].iter_mut().for_each(|track| track.genre = 1 - track.genre);
+        let other = train(&dataset);
+        assert_eq!(
+            more == chosen,
+            weights(&other) != weights(&after),
+            "validation chooses the epoch, and nothing else"
+        );
+    }
+}
+
+#[test]
+fn validation_hears_tracks_in_their_own_key() {
+    let (dataset, parts) = (made_up(12), parts(0..8, 8..12));
+    let losses = |keys: &str| {
+        let still =
+            ["model.network=crnn", "train.learning_rate=1e-12", "train.patches=segments", "train.epochs=1"];
+        let keys = format!("augment.transpose={keys}");
+        let settings = settings(&[&PLAIN[..], &still, &[&keys]].concat());
+        let history = run(&dataset, &parts, &settings, &TrainOptions::default()).history;
+        (history[0].train_loss, history[0].valid_loss.unwrap())
+    };
+    let (own, shifted) = (losses("[0]"), losses("[0, 7]"));
+    assert!((own.0 - shifted.0).abs() > 1e-4, "{own:?} {shifted:?}");
+    assert!((own.1 - shifted.1).abs() < 1e-6, "{own:?} {shifted:?}");
 }
 
 #[test]

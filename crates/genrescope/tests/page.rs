@@ -105,7 +105,7 @@ fn what_is_there_is_shown_with_its_folds_and_what_is_not_is_missing() {
     assert!(html.contains("whole tracks by the mean of their segments: 99.5"));
     assert_eq!(html.matches("99.5").count(), 3);
     // One network against the benchmark, three folds in common; another collection has nothing to compare.
-    assert_eq!(html.matches(": against ").count(), 1);
+    assert_eq!(html.matches(": differences").count(), 1);
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn every_figure_can_be_written_under_a_name_of_its_own() {
     for name in [
         "modes",
         "mode-means",
-        "size",
+        "size-segment",
         "mlfi-mlfi-benchmark-confusion",
         "mlfi-mlfi-benchmark-loss",
         "mlfi-mlfi-benchmark-accuracy",

@@ -43,7 +43,7 @@ pub(super) fn text(folder: &Folder, as_json: bool, talk: &Talk) -> Result<String
 
 fn network(architecture: &Architecture) -> genrescope::Result<Row> {
     let input = architecture.published;
-    let counts = architecture.parameter_counts()?;
+    let counts = architecture.parameter_counts(None)?;
     Ok(Row {
         name: architecture.name.to_owned(),
         family: architecture.family,

@@ -45,20 +45,29 @@ pub fn of_all(
 /// # Shape
 /// Two vectors `[columns]`, in the columns' units.
 pub fn of_features(dataset: &Dataset, tracks: &[usize]) -> [Vec<f32>; 2] {
-    let vectors = || tracks.iter().flat_map(|&t| &dataset.tracks[t].vectors);
-    let columns = vectors().next().map_or(0, Vec::len);
-    let count = vectors().count().max(1) as f64;
-    let mean_of = |column: usize, from: f64, power: i32| {
-        vectors().map(|vector| (f64::from(vector[column]) - from).powi(power)).sum::<f64>() / count
-    };
-    let means: Vec<f64> = (0..columns).map(|column| mean_of(column, 0.0, 1)).collect();
-    let deviation = |(column, &mean): (usize, &f64)| {
-        let deviation = mean_of(column, mean, 2).sqrt();
-        // Features have any unit: what varies in its last digits alone is a constant.
-        if deviation > 1e-6 * mean.abs() && deviation > 0.0 { deviation as f32 } else { 1.0 }
-    };
-    let deviations = means.iter().enumerate().map(deviation).collect();
-    [means.iter().map(|&mean| mean as f32).collect(), deviations]
+    let columns = vectors(dataset, tracks).next().map_or(0, Vec::len);
+    let of_column = |column: usize| standard(vectors(dataset, tracks).map(move |vector| vector[column]));
+    let (means, deviations) = (0..columns).map(of_column).unzip();
+    [means, deviations]
+}
+
+/// One mean and one deviation of all features together, as [`of_features`].
+pub fn of_all_features(dataset: &Dataset, tracks: &[usize]) -> [Vec<f32>; 2] {
+    let (mean, deviation) = standard(vectors(dataset, tracks).flatten().copied());
+    [vec![mean], vec![deviation]]
+}
+
+fn vectors<'a>(dataset: &'a Dataset, tracks: &'a [usize]) -> impl Iterator<Item = &'a Vec<f32>> + Clone {
+    tracks.iter().flat_map(|&t| &dataset.tracks[t].vectors)
+}
+
+/// Mean and deviation. Features have any unit: what varies in its last digits alone is a constant, with deviation 1.
+fn standard(values: impl Iterator<Item = f32> + Clone) -> (f32, f32) {
+    let count = values.clone().count().max(1) as f64;
+    let mean = values.clone().map(f64::from).sum::<f64>() / count;
+    let deviation = (values.map(|value| (f64::from(value) - mean).powi(2)).sum::<f64>() / count).sqrt();
+    let varies = deviation > 1e-6 * mean.abs() && deviation > 0.0;
+    (mean as f32, if varies { deviation as f32 } else { 1.0 })
 }
 
 fn sums_of(db: &[f32], front_end: &FrontEnd, patch_frames: usize) -> Sums {
@@ -125,6 +134,12 @@ mod tests {
         assert_eq!(mean, [3.0, 5e6, 0.0]);
         assert!((deviation[0] - 1.632_993).abs() < 1e-6 && (deviation[2] - 5.715_476).abs() < 1e-6);
         assert_eq!(deviation[1], 1.0);
+
+        dataset.tracks[0].vectors = vec![vec![1.0, 3.0]];
+        dataset.tracks[1].vectors = vec![vec![5.0, 7.0]];
+        let [mean, deviation] = of_all_features(&dataset, &[0, 1]);
+        assert_eq!(mean, [4.0]);
+        assert!((deviation[0] - 5f32.sqrt()).abs() < 1e-6, "{deviation:?}");
     }
 
     #[test]

@@ -208,9 +208,6 @@ impl FeatureInput {
                 self.columns
             ));
         }
-        if self.normalisation.mean.is_empty() {
-            return Err("its features are normalised by themselves, which leaves nothing of them".into());
-        }
         self.normalisation.check(self.columns.len()).map_err(|what| format!("features: {what}"))
     }
 }

@@ -172,7 +172,7 @@ mod tests {
         for architecture in architectures() {
             let stages = stages(architecture.name);
             let parameters: usize = stages.iter().map(|stage| stage.parameters).sum();
-            assert_eq!(parameters, architecture.parameter_counts().unwrap().all, "{}", architecture.name);
+            assert_eq!(parameters, architecture.parameter_counts(None).unwrap().all, "{}", architecture.name);
             assert_eq!(stages.last().unwrap().shape, [1, 1, architecture.published.genres]);
             let names: HashSet<&str> = stages.iter().map(|stage| stage.name.as_str()).collect();
             assert_eq!(names.len(), stages.len(), "{}", architecture.name);

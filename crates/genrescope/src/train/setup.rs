@@ -34,13 +34,7 @@ pub(super) fn check(assignment: &Assignment) -> Result<()> {
 
 /// A fresh network with an output for each genre, and for each of so many tags.
 pub(super) fn new_network(dataset: &Dataset, settings: &Settings, tags: usize) -> Result<Network> {
-    let input = zoo::Input {
-        frames: settings.model.time_resample.unwrap_or(settings.model.patch_frames),
-        bands: settings.features.mel_bands,
-        features: settings.model.features.map_or(0, |features| features.extraction().columns().len()),
-        genres: dataset.genres.len() + tags,
-        choices: settings.model.choices,
-    };
+    let input = settings.input(dataset.genres.len() + tags);
     let network = Network::new(zoo::architecture(&settings.model.network)?.graph(input)?, settings.seed);
     if let Some([shortest, _]) = settings.augment.crop_frames {
         network.graph().shapes(shortest).map_err(|e| misfit(settings, &e).at("augment.crop_frames"))?;
@@ -89,13 +83,19 @@ pub(super) fn feature_input(
     let of_start = start.filter(|_| settings.model.normalisation == Scaling::Pretrained);
     let normalisation = match of_start.and_then(|start| start.header().features.as_ref()) {
         Some(input) => input.normalisation.clone(),
-        None if features.normalisation == FeatureScaling::None => Normalisation::none(),
-        None => {
-            let [mean, deviation] = statistics::of_features(dataset, tracks);
-            Normalisation { mean, deviation }
-        }
+        None => scaled_as(features.normalisation, dataset, tracks),
     };
     Ok(Some(FeatureInput { extraction, columns, normalisation }))
+}
+
+fn scaled_as(scaling: FeatureScaling, dataset: &Dataset, tracks: &[usize]) -> Normalisation {
+    let [mean, deviation] = match scaling {
+        FeatureScaling::None => return Normalisation::none(),
+        FeatureScaling::Patch => return Normalisation::of_each_patch(),
+        FeatureScaling::Global => statistics::of_all_features(dataset, tracks),
+        FeatureScaling::Columns => statistics::of_features(dataset, tracks),
+    };
+    Normalisation { mean, deviation }
 }
 
 pub(super) fn trainer(network: Network, settings: &Train, tags: usize) -> Trainer {

@@ -2,7 +2,7 @@
 
 use super::axes::{Axes, Axis};
 use super::{FONT, Heading, LETTER, WIDTH, legend};
-use crate::report::palette::SERIES;
+use crate::report::palette::{Rgb, SERIES};
 use crate::report::picture::{Anchor, INK, Rectangle, Scene};
 
 const HEIGHT: f64 = 230.0;
@@ -22,7 +22,7 @@ pub enum Style {
 /// Points that belong together.
 #[derive(Clone, Debug)]
 pub struct Series {
-    /// What they are.
+    /// What they are; empty where the legend is not to say it.
     pub name: String,
     /// Along the two axes; what lies outside of them is not drawn.
     pub points: Vec<(f64, f64)>,
@@ -30,6 +30,8 @@ pub struct Series {
     pub names: Vec<String>,
     /// How they are drawn.
     pub style: Style,
+    /// Number of their colour; the next one unless given.
+    pub colour: Option<usize>,
 }
 
 /// A chart.
@@ -52,7 +54,14 @@ impl Chart {
     pub fn scene(&self) -> Scene {
         let heading = Heading { title: &self.title, note: &self.note };
         let legend_top = heading.height(WIDTH) + FONT;
-        let names: Vec<_> = self.series.iter().enumerate().map(|(i, s)| (&*s.name, colour(i))).collect();
+        let colours = self
+            .series
+            .iter()
+            .enumerate()
+            .map(|(i, series)| SERIES[series.colour.unwrap_or(i) % SERIES.len()]);
+        let drawn: Vec<(&Series, Rgb)> = self.series.iter().zip(colours).collect();
+        let named = drawn.iter().filter(|(series, _)| !series.name.is_empty());
+        let names: Vec<_> = named.map(|(series, colour)| (&*series.name, *colour)).collect();
         let top = legend(&mut Scene::of_size(WIDTH, 0.0), legend_top, &names) + 34.0;
         let mut scene = Scene::of_size(WIDTH, top + HEIGHT + 46.0);
         heading.draw(&mut scene);
@@ -60,16 +69,12 @@ impl Chart {
         let place = Rectangle { x: SIDE, y: top, width: WIDTH - SIDE - 24.0, height: HEIGHT };
         let axes = Axes { place, across: &self.across, upwards: &self.upwards };
         axes.draw(&mut scene);
-        self.series.iter().enumerate().for_each(|(i, series)| draw(series, i, &axes, &mut scene));
+        drawn.iter().for_each(|(series, colour)| draw(series, *colour, &axes, &mut scene));
         scene
     }
 }
 
-fn colour(series: usize) -> [u8; 3] {
-    SERIES[series % SERIES.len()]
-}
-
-fn draw(series: &Series, index: usize, axes: &Axes, scene: &mut Scene) {
+fn draw(series: &Series, colour: Rgb, axes: &Axes, scene: &mut Scene) {
     let inside = |&(x, y): &(f64, f64)| {
         let within = |share: f64| (-1e-9..=1.0 + 1e-9).contains(&share);
         within(axes.across.share(x)) && within(axes.upwards.share(y))
@@ -77,10 +82,10 @@ fn draw(series: &Series, index: usize, axes: &Axes, scene: &mut Scene) {
     let points: Vec<_> =
         series.points.iter().filter(|point| inside(point)).map(|&(x, y)| axes.at(x, y)).collect();
     if series.style != Style::Named && points.len() > 1 {
-        scene.polyline(points.clone(), colour(index), 2.0);
+        scene.polyline(points.clone(), colour, 2.0);
     }
     if series.style != Style::Line || points.len() == 1 {
-        points.iter().for_each(|&point| scene.dot(point, 4.0, colour(index), 0.9));
+        points.iter().for_each(|&point| scene.dot(point, 4.0, colour, 0.9));
     }
     let named = series.points.iter().zip(&series.names).filter(|(point, _)| inside(point));
     for (&(x, y), name) in named.filter(|_| series.style == Style::Named) {

@@ -10,6 +10,7 @@ use crate::evaluate::significance::{McNemar, PairedT, corrected_t, holm, mcnemar
 /// One comparison.
 struct Compared<'a> {
     group: &'a Group<'a>,
+    against: &'a Group<'a>,
     paired: Option<PairedT>,
     folds: usize,
     mcnemar: Option<McNemar>,
@@ -28,23 +29,39 @@ pub(super) fn tables(groups: &[Group]) -> String {
     }
     let note = "<p>Differences of accuracy in percentage points, paired by fold and seed. <i>p</i>: corrected resampled \
                 t-test (Nadeau and Bengio 2003); Holm: the same, raised for the number of tests in the table; McNemar: \
-                exact, on the measured tracks of all folds, shown with how many only one of the two judged rightly.</p>\n";
+                exact, on the measured tracks of all folds (of random segments: segments, which are not independent, so that its \
+                <i>p</i> is too small), shown with how many only one of the two judged rightly.</p>\n";
     note.to_owned() + &tables
 }
 
-/// Against the benchmark, what is not normalised or not shifted, else against the first.
-fn reference<'a, 'b>(family: &'b [&'a Group<'a>]) -> &'b Group<'a> {
-    let named = |words: &[&str]| {
-        let last = |group: &Group| group.first().name.rsplit('/').next().unwrap_or_default().to_owned();
-        family.iter().find(|group| words.iter().any(|word| last(group).ends_with(word)))
-    };
-    named(&["benchmark", "-none", "-C"]).unwrap_or(&family[0])
+/// Of variants of one network, the one that is not normalised or not shifted.
+const PLAIN: [&str; 2] = ["-none", "-C"];
+
+fn last_name<'a>(group: &'a Group) -> &'a str {
+    group.first().name.rsplit('/').next().unwrap_or_default()
 }
 
-fn one((collection, of): (&str, &str), family: &[&Group]) -> String {
-    let reference = reference(family);
-    let others = family.iter().filter(|group| group.first().name != reference.first().name);
-    let compared: Vec<Compared> = others.map(|group| compare(group, reference)).collect();
+/// The plain variant of the same network, if this is another one; else the benchmark, a plain variant or the first.
+fn reference<'a>(group: &Group, family: &[&'a Group<'a>]) -> &'a Group<'a> {
+    let own = last_name(group);
+    let is_variant_of = |other: &&&Group| {
+        let stem = PLAIN.iter().find_map(|plain| last_name(other).strip_suffix(plain));
+        let variant = stem.and_then(|stem| own.strip_prefix(stem)?.strip_prefix('-'));
+        variant.is_some_and(|variant| !variant.contains('-')) && last_name(other) != own
+    };
+    let all = || family.iter();
+    let named =
+        |words: &[&str]| all().find(|group| words.iter().any(|word| last_name(group).ends_with(word)));
+    let general = || named(&["benchmark"]).or_else(|| named(&PLAIN)).unwrap_or(&family[0]);
+    all().find(is_variant_of).unwrap_or_else(general)
+}
+
+fn one<'a>((collection, of): (&str, &str), family: &[&'a Group<'a>]) -> String {
+    let pairs = family.iter().map(|&group| (group, reference(group, family)));
+    let compared: Vec<Compared> = pairs
+        .filter(|(group, other)| !std::ptr::eq(*group, *other))
+        .map(|(group, other)| compare(group, other))
+        .collect();
     let tested: Vec<f64> = compared.iter().filter_map(|one| Some(one.paired.as_ref()?.p)).collect();
     let mut corrected = holm(&tested).into_iter();
     let row = |one: &Compared| {
@@ -58,21 +75,21 @@ fn one((collection, of): (&str, &str), family: &[&Group]) -> String {
         let mcnemar = one.mcnemar.map_or(missing("no tracks in common"), |test| {
             format!("{} <small>{} to {}</small>", chance(test.p), test.only_first, test.only_second)
         });
-        let name = vec![text(&one.group.first().name), one.folds.to_string()];
+        let name = vec![text(&one.group.first().name), text(last_name(one.against)), one.folds.to_string()];
         [name, paired.to_vec(), vec![mcnemar]].concat()
     };
     let rows: Vec<Vec<String>> = compared.iter().map(row).collect();
-    let caption =
-        format!("{}, {}: against {}", text(collection), protocol(of), text(&reference.first().name));
-    table(&caption, &["evaluation", "pairs", "difference", "t", "p", "Holm", "McNemar"], &rows)
+    let caption = format!("{}, {}: differences", text(collection), protocol(of));
+    table(&caption, &["evaluation", "against", "pairs", "difference", "t", "p", "Holm", "McNemar"], &rows)
 }
 
-fn compare<'a>(group: &'a Group<'a>, reference: &Group) -> Compared<'a> {
+fn compare<'a>(group: &'a Group<'a>, reference: &'a Group<'a>) -> Compared<'a> {
     let others: BTreeMap<(u64, usize), f64> = reference.fold_accuracies().into_iter().collect();
     let differences: Vec<f64> =
         group.fold_accuracies().iter().filter_map(|(fold, own)| Some(own - others.get(fold)?)).collect();
     Compared {
         group,
+        against: reference,
         paired: corrected_t(&differences, test_over_train(group)),
         folds: differences.len(),
         mcnemar: tracks_in_common(group, reference),

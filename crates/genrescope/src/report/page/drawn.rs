@@ -1,11 +1,14 @@
 //! The figures of all evaluations of a page together.
 
+use std::collections::BTreeMap;
+
 use super::Figure;
 use super::details::leak;
 use super::experiments::{Experiment, Found};
 use super::groups::{Group, counted};
 use super::published::{PROTOCOL, modes, ours, published};
 use crate::report::figures::{Axis, Bar, BarChart, BarGroup, Chart, Series, Style, sphere};
+use crate::train::settings::Protocol;
 use crate::train::toy::l2_toy;
 
 /// Protocols from the most to the least flattering, those of one size beside each other.
@@ -27,15 +30,23 @@ pub(super) fn overall(found: &Found, groups: &[Group]) -> Vec<Figure> {
         ("modes", modes_chart(found, groups)),
         ("mode-means", means_chart(found, groups)),
         ("leak", leak_chart(groups)),
-        ("size", size_chart(groups)),
-        ("work", work_chart(groups)),
-        ("speed", speed_chart(found, groups)),
         ("transposition", transposition_chart(found)),
     ];
-    let mut figures: Vec<Figure> = scenes
-        .into_iter()
-        .filter_map(|(name, chart)| Some(Figure { name: name.into(), scene: chart?.scene() }))
-        .collect();
+    let named = |(name, chart): (&str, Option<Drawn>)| Some((name.to_owned(), chart?));
+    let mut drawn: Vec<(String, Drawn)> = scenes.into_iter().filter_map(named).collect();
+    for family in measured_together(groups) {
+        let protocol = family[0].protocol();
+        let costs = [
+            ("size", size_chart(&family)),
+            ("work", work_chart(&family)),
+            ("speed", speed_chart(found, &family)),
+        ];
+        drawn.extend(
+            costs.into_iter().filter_map(|(cost, chart)| Some((format!("{cost}-{protocol}"), chart?))),
+        );
+    }
+    let mut figures: Vec<Figure> =
+        drawn.into_iter().map(|(name, chart)| Figure { name, scene: chart.scene() }).collect();
     let toy = groups.iter().any(|group| group.network() == "v-kernel-l2").then(|| l2_toy(1).ok()).flatten();
     figures.extend(toy.map(|toy| Figure { name: "l2-toy".into(), scene: sphere(&toy) }));
     figures
@@ -74,7 +85,7 @@ fn modes_chart(found: &Found, groups: &[Group]) -> Option<Drawn> {
     };
     bars(
         "Accuracy of every mode of interaction",
-        &behind(groups),
+        &format!("{} Lines: 95 % intervals.", behind(groups)),
         modes().into_iter().enumerate().map(group).collect(),
     )
 }
@@ -100,17 +111,20 @@ fn means_chart(found: &Found, groups: &[Group]) -> Option<Drawn> {
     bars("Mean accuracy of the modes", &behind(groups), modes().into_iter().enumerate().map(group).collect())
 }
 
-/// What stands behind the networks of source 1: the same words for all, or how they differ.
+/// What stands behind the networks of source 1.
 fn behind(groups: &[Group]) -> String {
-    let mut behind: Vec<String> = modes()
-        .into_iter()
-        .flat_map(|(_, networks)| networks)
-        .filter_map(|network| Some(ours(groups, &network, PROTOCOL)?.behind()))
-        .collect();
+    let networks = modes().into_iter().flat_map(|(_, networks)| networks);
+    let own: Vec<&Group> = networks.filter_map(|network| ours(groups, &network, PROTOCOL)).collect();
+    let words = if own.is_empty() { "nothing of ours so far".into() } else { all_behind(&own) };
+    format!("Random segments, which leak; {words}.")
+}
+
+/// What stands behind each: the same words for all, or how they differ.
+fn all_behind(groups: &[&Group]) -> String {
+    let mut behind: Vec<String> = groups.iter().map(|group| group.behind()).collect();
     behind.sort();
     behind.dedup();
-    let words = if behind.is_empty() { "nothing of ours so far".into() } else { behind.join(", ") };
-    format!("Random segments, which leak; {words}. Lines: 95 % intervals.")
+    behind.join(" or ")
 }
 
 fn bars(title: &str, note: &str, groups: Vec<BarGroup>) -> Option<Drawn> {
@@ -168,25 +182,27 @@ fn leak_chart(groups: &[Group]) -> Option<Drawn> {
     }))
 }
 
-/// Accuracy of the protocol that most networks were measured in, over what they cost.
-fn against(groups: &[Group], cost: impl Fn(&Group) -> Option<f64>, title: &str, axis: &str) -> Option<Drawn> {
-    let honest = |protocol: &str| leak(protocol).is_none();
-    let networks = |protocol: &str| {
-        let mut names: Vec<&str> = groups
-            .iter()
-            .filter(|group| group.protocol() == protocol && cost(group).is_some())
-            .map(|group| group.network())
-            .collect();
-        names.sort_unstable();
-        names.dedup();
-        names.len()
+/// The networks of the zoo that were measured together, each once: most of all, and most without a leak.
+fn measured_together<'a>(groups: &'a [Group<'a>]) -> Vec<Vec<&'a Group<'a>>> {
+    let mut families: BTreeMap<(&str, &str), Vec<&Group>> = BTreeMap::new();
+    for group in groups.iter().filter(|group| group.parameters().is_some()) {
+        let family = families.entry((group.collection(), group.protocol())).or_default();
+        if !family.iter().any(|other| other.network() == group.network()) {
+            family.push(group);
+        }
+    }
+    let largest = |honest: bool| {
+        let fit = families.iter().filter(|((_, protocol), _)| !honest || leak(protocol).is_none());
+        fit.max_by_key(|(_, family)| family.len())
     };
-    let protocol = groups
-        .iter()
-        .map(|group| group.protocol())
-        .max_by_key(|protocol| (networks(protocol), honest(protocol)))?;
-    let of: Vec<&Group> =
-        groups.iter().filter(|group| group.protocol() == protocol && cost(group).is_some()).collect();
+    let mut found: Vec<_> = [largest(false), largest(true)].into_iter().flatten().collect();
+    found.dedup_by_key(|(key, _)| *key);
+    found.into_iter().map(|(_, family)| family.clone()).collect()
+}
+
+/// Accuracy of networks that were measured together, over what they cost.
+fn against(of: &[&Group], cost: impl Fn(&Group) -> Option<f64>, title: &str, axis: &str) -> Option<Drawn> {
+    let of: Vec<&Group> = of.iter().copied().filter(|group| cost(group).is_some()).collect();
     if of.len() < 2 {
         return None;
     }
@@ -194,7 +210,13 @@ fn against(groups: &[Group], cost: impl Fn(&Group) -> Option<f64>, title: &str, 
     for group in &of {
         let family = family(group.network());
         let place = series.iter().position(|other| other.name == family).unwrap_or_else(|| {
-            series.push(Series { name: family, points: Vec::new(), names: Vec::new(), style: Style::Named });
+            series.push(Series {
+                name: family,
+                points: Vec::new(),
+                names: Vec::new(),
+                style: Style::Named,
+                colour: None,
+            });
             series.len() - 1
         });
         series[place].points.push((cost(group)?, group.accuracy()));
@@ -205,9 +227,9 @@ fn against(groups: &[Group], cost: impl Fn(&Group) -> Option<f64>, title: &str, 
     Some(Drawn::Lines(Chart {
         title: title.into(),
         note: format!(
-            "Protocol {}; {}. The best of each family is named.",
-            protocol.replace('_', " "),
-            counted(of.len(), "evaluation")
+            "Protocol {}; {}. Of more than three of a family the best is named.",
+            Protocol::named(of[0].protocol()).map_or_else(|| of[0].protocol().into(), Protocol::label),
+            all_behind(&of)
         ),
         across: Axis::logarithmic(axis, points().map(|point| point.0).collect::<Vec<_>>().into_iter()),
         upwards: Axis::around("accuracy, %", points().map(|point| point.1).collect::<Vec<_>>().into_iter()),
@@ -228,17 +250,17 @@ fn family(network: &str) -> String {
     crate::model::zoo::architecture(network).map_or("baseline", |architecture| architecture.family).into()
 }
 
-fn size_chart(groups: &[Group]) -> Option<Drawn> {
+fn size_chart(groups: &[&Group]) -> Option<Drawn> {
     let cost = |group: &Group| group.parameters().map(|count| count as f64);
-    against(groups, cost, "Accuracy against size", "trained numbers, as published")
+    against(groups, cost, "Accuracy against size", "trained numbers")
 }
 
-fn work_chart(groups: &[Group]) -> Option<Drawn> {
+fn work_chart(groups: &[&Group]) -> Option<Drawn> {
     let cost = |group: &Group| group.multiply_adds().map(|count| count as f64);
-    against(groups, cost, "Accuracy against work", "multiply-adds a patch, as published")
+    against(groups, cost, "Accuracy against work", "multiply-adds a patch")
 }
 
-fn speed_chart(found: &Found, groups: &[Group]) -> Option<Drawn> {
+fn speed_chart(found: &Found, groups: &[&Group]) -> Option<Drawn> {
     let cost = |group: &Group| found.milliseconds.get(group.network()).copied();
     against(groups, cost, "Accuracy against speed", "ms a patch as published, one thread")
 }
@@ -247,20 +269,32 @@ fn transposition_chart(found: &Found) -> Option<Drawn> {
     let runs: Vec<&Experiment> =
         found.experiments.iter().filter(|run| !run.transposition.is_empty()).collect();
     let first = runs.first()?;
+    let mut networks: Vec<&str> = runs.iter().map(|run| &*run.result.network).collect();
+    networks.dedup();
+    // Runs of one network have its colour: the first a plain line, the others dots on theirs.
     let series: Vec<Series> = runs
         .iter()
-        .map(|run| Series {
-            name: run.name.clone(),
-            points: run.transposition.clone(),
-            names: Vec::new(),
-            style: Style::Marked,
+        .enumerate()
+        .map(|(i, run)| {
+            let network = &run.result.network;
+            let is_first = i == 0 || runs[i - 1].result.network != *network;
+            Series {
+                name: if is_first { network.clone() } else { String::new() },
+                points: run.transposition.clone(),
+                names: Vec::new(),
+                style: if is_first { Style::Line } else { Style::Marked },
+                colour: networks.iter().position(|other| other == network),
+            }
         })
         .collect();
     let points: Vec<(f64, f64)> = series.iter().flat_map(|series| series.points.clone()).collect();
     let note = format!(
-        "The measured tracks, shifted by semitones; protocol {}, {} and one seed for each line.",
+        "The measured tracks, shifted by semitones; protocol {}, {} and one seed for each line. Plain lines: {} and others \
+         like it; with dots: {}.",
         first.result.protocol,
-        counted(first.result.folds.len(), "fold")
+        counted(first.result.folds.len(), "fold"),
+        first.name,
+        runs.get(1).map_or("none", |run| &run.name)
     );
     Some(Drawn::Lines(Chart {
         title: "Accuracy in other keys".into(),

@@ -73,6 +73,7 @@ fn curves(run: &Experiment) -> Vec<(&'static str, Chart)> {
         points: mean_over_folds(&run.histories, of),
         names: Vec::new(),
         style: Style::Line,
+        colour: None,
     };
     let charts = [
         (

@@ -2,6 +2,7 @@
 
 use super::experiments::{Experiment, Found};
 use crate::model::zoo;
+use crate::train::Settings;
 
 /// One network in one protocol, settings alike, all its seeds.
 pub(super) struct Group<'a> {
@@ -43,15 +44,25 @@ impl Group<'_> {
         format!("{} · {}", counted(folds, "fold"), counted(self.runs.len(), "seed"))
     }
 
-    /// Numbers that training moves, at the published input.
+    /// Numbers that training moves.
     pub(super) fn parameters(&self) -> Option<usize> {
-        Some(zoo::architecture(self.network()).ok()?.parameter_counts().ok()?.trainable)
+        Some(self.architecture()?.parameter_counts(self.input()).ok()?.trainable)
     }
 
-    /// Multiply-adds that it takes for a patch, at the published input.
+    /// Multiply-adds that it takes for a patch.
     pub(super) fn multiply_adds(&self) -> Option<usize> {
-        let stages = zoo::architecture(self.network()).ok()?.outline(None).ok()?;
+        let stages = self.architecture()?.outline(self.input()).ok()?;
         Some(stages.iter().map(|stage| stage.multiply_adds).sum())
+    }
+
+    fn architecture(&self) -> Option<&'static zoo::Architecture> {
+        zoo::architecture(self.network()).ok()
+    }
+
+    /// What its network was built for, where its settings say.
+    fn input(&self) -> Option<zoo::Input> {
+        let result = &self.first().result;
+        Some(Settings::parse(&result.settings, &[]).ok()?.input(result.genres.len()))
     }
 
     /// Of every seed and fold.

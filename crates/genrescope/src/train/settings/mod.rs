@@ -28,7 +28,8 @@ pub struct Settings {
     /// Of weights, folds, crops and variations.
     #[serde(default = "first_seed")]
     pub seed: u64,
-    /// `[data]`: what there is to learn from.
+    /// `[data]`: what there is to learn from; a path alone will do.
+    #[serde(deserialize_with = "Data::path_or_table")]
     pub data: Data,
     /// `[features]`: the front end; travels in the model file.
     #[serde(default)]
@@ -80,6 +81,17 @@ impl Settings {
     /// The settings with every default written out.
     pub fn to_toml(&self) -> String {
         toml::to_string(self).expect("settings are tables of plain values")
+    }
+
+    /// What the network is built for, with so many labels.
+    pub fn input(&self, labels: usize) -> zoo::Input {
+        zoo::Input {
+            frames: self.model.time_resample.unwrap_or(self.model.patch_frames),
+            bands: self.features.mel_bands,
+            features: self.model.features.map_or(0, |features| features.extraction().columns().len()),
+            genres: labels,
+            choices: self.model.choices,
+        }
     }
 
     /// What is computed of every track.
@@ -307,6 +319,14 @@ mod tests {
         for refused in [vec![set, segments], vec![network, set], vec![network, gtzan55, segments, slow]] {
             assert_eq!(parse(&refused).unwrap_err().kind(), ErrorKind::BadSettings, "{refused:?}");
         }
+    }
+
+    #[test]
+    fn data_may_be_a_path_alone() {
+        let data = parse(&["data=\"music/GTZAN\""]).unwrap().data;
+        assert_eq!((&*data.name, data.path.to_str()), ("GTZAN", Some("music/GTZAN")));
+        assert!(parse(&["data=3"]).unwrap_err().to_string().contains("a folder, or a table"));
+        assert!(parse(&["data.pth=\"x\""]).unwrap_err().to_string().contains("pth"));
     }
 
     #[test]

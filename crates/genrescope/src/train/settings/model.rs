@@ -1,7 +1,10 @@
 //! `[data]` and `[model]`: what there is to learn from, and what learns.
 
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use crate::features::{FeatureSet, Padding, PatchFeatures};
@@ -29,6 +32,32 @@ pub struct Data {
     /// `train.tags_weight`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub taggrams: Option<PathBuf>,
+}
+
+impl Data {
+    /// `data = "PATH"` is short for a table with this path and the folder's name.
+    pub(super) fn path_or_table<'de, D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(PathOrTable)
+    }
+}
+
+struct PathOrTable;
+
+impl<'de> Visitor<'de> for PathOrTable {
+    type Value = Data;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a folder, or a table with name and path")
+    }
+
+    fn visit_str<E>(self, path: &str) -> Result<Data, E> {
+        let name = Path::new(path).file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Data { name, path: path.into(), manifest: None, group: None, twin_of: None, taggrams: None })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Data, A::Error> {
+        Data::deserialize(MapAccessDeserializer::new(map))
+    }
 }
 
 /// `[model]`
@@ -80,15 +109,20 @@ pub struct Features {
     pub normalisation: FeatureScaling,
 }
 
-/// Where mean and deviation of the features come from.
+/// Where mean and deviation of the features come from. Features have different units: all but `Columns` and `None` let the
+/// largest rule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FeatureScaling {
     /// Nowhere: features in their units.
     None,
+    /// One mean and deviation of the training part.
+    Global,
     /// A mean and a deviation of the training part for every column.
     #[default]
     Columns,
+    /// Each patch's own vector.
+    Patch,
 }
 
 impl Features {
