@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// The file of one experiment: folds by their numbers.
-#[derive(Serialize)]
+#[derive(Default, Serialize, Deserialize)]
 struct RunFile {
     folds: BTreeMap<usize, FoldRecord>,
 }
@@ -113,12 +113,15 @@ impl RunRecord {
         write(&path, &self.record)
     }
 
-    /// Joins the folds' records of an experiment beside its result.
+    /// Joins the folds' records of an experiment beside its result; those that stand there already stay where a fold has
+    /// no record of its own any more.
     pub(crate) fn join(&self, experiment: &str) -> Result<()> {
         let folder = self.out.join(experiment);
+        let joined = folder.join("run.json");
         let record = |fold: usize| Some((fold, read(&folder.join(format!("fold-{fold}/run.json")))?));
-        let folds: BTreeMap<usize, FoldRecord> = (1..=LARGEST_FOLD).filter_map(record).collect();
-        if folds.is_empty() { Ok(()) } else { write(&folder.join("run.json"), &RunFile { folds }) }
+        let RunFile { mut folds } = read(&joined).unwrap_or_default();
+        folds.extend((1..=LARGEST_FOLD).filter_map(record));
+        if folds.is_empty() { Ok(()) } else { write(&joined, &RunFile { folds }) }
     }
 }
 
@@ -160,6 +163,21 @@ fn date_of(days: i64) -> [i64; 3] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn records_of_folds_whose_folders_are_gone_stay() {
+        let out = tempfile::TempDir::new().unwrap();
+        let record = |commit: &str| FoldRecord { commit: commit.into(), ..FoldRecord::default() };
+        let folder = out.path().join("one");
+        std::fs::create_dir_all(folder.join("fold-2")).unwrap();
+        let old = RunFile { folds: [(1, record("a")), (2, record("a"))].into() };
+        write(&folder.join("run.json"), &old).unwrap();
+        write(&folder.join("fold-2/run.json"), &record("b")).unwrap();
+        RunRecord::new(out.path(), "b").join("one").unwrap();
+        let joined: RunFile = read(&folder.join("run.json")).unwrap();
+        let commits: Vec<_> = joined.folds.values().map(|fold| &*fold.commit).collect();
+        assert_eq!(commits, ["a", "b"]);
+    }
 
     #[test]
     fn days_are_dates() {

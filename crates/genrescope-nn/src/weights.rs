@@ -75,14 +75,11 @@ fn numbers(view: &TensorView) -> Option<Vec<f32>> {
 
 /// A number of IEEE 754 binary16: sign, 5 bits of exponent, 10 of fraction.
 fn from_half(bits: u16) -> f32 {
-    let (exponent, fraction) = (i32::from(bits >> 10 & 0x1f), f32::from(bits & 0x3ff) / 1024.0);
-    let magnitude = match exponent {
-        0 => fraction * 2f32.powi(-14),
-        31 if fraction == 0.0 => f32::INFINITY,
-        31 => f32::NAN,
-        _ => (1.0 + fraction) * 2f32.powi(exponent - 15),
-    };
-    if bits >> 15 == 1 { -magnitude } else { magnitude }
+    let (sign, rest) = (u32::from(bits & 0x8000) << 16, u32::from(bits & 0x7fff));
+    // Three more bits of exponent, whose offset is larger by 112.
+    let finite = (f32::from_bits(rest << 13) * f32::from_bits((127 + 112) << 23)).to_bits();
+    let magnitude = if rest < 0x7c00 { finite } else { 0xff << 23 | rest << 13 };
+    f32::from_bits(sign | magnitude)
 }
 
 #[cfg(test)]

@@ -53,6 +53,8 @@ struct Place {
     input: usize,
     /// Whether it is the first of its window.
     first: bool,
+    /// Whether it is the last.
+    last: bool,
     /// One over the numbers in the window.
     share: f32,
 }
@@ -93,10 +95,11 @@ impl Pool {
         for b in 0..columns {
             let covered = self.covered(b, bands, 1);
             let first = rows.start * bands + covered.start;
+            let last = (rows.end * bands + covered.end).saturating_sub(bands + 1);
             let share = 1.0 / (rows.len() * covered.len()) as f32;
             for row in rows.clone() {
                 for input in row * bands + covered.start..row * bands + covered.end {
-                    body(Place { output: b, input, first: input == first, share });
+                    body(Place { output: b, input, first: input == first, last: input == last, share });
                 }
             }
         }
@@ -112,20 +115,24 @@ impl Pool {
 #[inline(always)]
 fn pool_block<const W: usize>(first: usize, pool: &Pool, t: usize, shape: Shape, x: &[f32], y: &mut [f32]) {
     let channels = shape[2];
+    // Of the window that is gone through, in registers.
+    let mut pooled = [0.0; W];
     pool.windows(
         t,
         shape,
         #[inline(always)]
         |at| {
             let x = block::<_, W>(x, at.input * channels + first);
-            let y = block_mut::<_, W>(y, at.output * channels + first);
             for c in 0..W {
-                y[c] = match (pool.kind, at.first) {
+                pooled[c] = match (pool.kind, at.first) {
                     (PoolKind::Max, true) => x[c],
-                    (PoolKind::Max, false) => y[c].max(x[c]),
+                    (PoolKind::Max, false) => pooled[c].max(x[c]),
                     (PoolKind::Average, true) => x[c] * at.share,
-                    (PoolKind::Average, false) => y[c] + x[c] * at.share,
+                    (PoolKind::Average, false) => pooled[c] + x[c] * at.share,
                 };
+            }
+            if at.last {
+                *block_mut::<_, W>(y, at.output * channels + first) = pooled;
             }
         },
     );

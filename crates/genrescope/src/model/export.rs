@@ -38,7 +38,7 @@ impl Model {
         let header = &self.header;
         if let Some(tagger) = self.tagger() {
             let what = format!(
-                "`{}` is two models with two front ends; export `default` and `{}`, whose metadata hold the head",
+                "`{}` is two models with two front ends; export `fast` and `{}`, whose metadata hold the head",
                 header.name, tagger.model.header.name
             );
             return Err(Error::new(ErrorKind::BadSettings, what));

@@ -227,7 +227,7 @@ fn against(of: &[&Group], cost: impl Fn(&Group) -> Option<f64>, title: &str, axi
     Some(Drawn::Lines(Chart {
         title: title.into(),
         note: format!(
-            "Protocol {}; {}. Of more than three of a family the best is named.",
+            "Protocol {}; {}. Of more than six of a family the best is named.",
             Protocol::named(of[0].protocol()).map_or_else(|| of[0].protocol().into(), Protocol::label),
             all_behind(&of)
         ),
@@ -237,10 +237,10 @@ fn against(of: &[&Group], cost: impl Fn(&Group) -> Option<f64>, title: &str, axi
     }))
 }
 
-/// Where more than three points would be named, only the highest is.
+/// Where more than six points would be named, only the highest is.
 fn keep_best_name(series: &mut Series) {
     let best = (0..series.points.len()).max_by(|&a, &b| series.points[a].1.total_cmp(&series.points[b].1));
-    if series.points.len() > 3 {
+    if series.points.len() > 6 {
         let names = series.names.iter_mut().enumerate().filter(|(i, _)| Some(*i) != best);
         names.for_each(|(_, name)| name.clear());
     }
