@@ -31,7 +31,7 @@ TOLERANCE = 1e-5
 MODELS = ["fast", "musicnn"]
 YARDSTICKS = ["m1", "m2", "m3"]
 CHOSEN = ["mlfi-two-way-b2-simple"]  # recurrent layers without gates: ONNX's RNN
-RACES = [*YARDSTICKS, "mlfi-benchmark", "mlfi-two-way-b2", "v-kernel", "bicrnn", "fast"]
+RACES = [*YARDSTICKS, "mlfi-benchmark", "mlfi-two-way-b2", "v-kernel", "bicrnn", "fast", "musicnn"]
 BATCHES = [1, 32]
 
 

@@ -1,7 +1,7 @@
 //! Networks as they are used, for a race with another program: the same file, the same inputs, both timed in turn.
 //!
 //! `cargo bench -p genrescope --bench inference -- NAME FOLDER [--batch N]`, NAME of the zoo, `m1`, `m2`, `m3`, or of a
-//! model inside, `default` or `musicnn`; `reference/onnx_runtime.py` runs it in turn with onnxruntime.
+//! model inside, `fast` or `musicnn`; `reference/onnx_runtime.py` runs it in turn with onnxruntime.
 //!
 //! Writes `NAME.onnx`, the 32-bit floats of each input and `NAME.output` to FOLDER and prints a line of JSON. Then, for
 //! every line on stdin, runs for as many milliseconds as it says and prints the shortest and the median pass. One thread.
