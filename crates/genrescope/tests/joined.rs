@@ -6,9 +6,10 @@ mod support;
 use genrescope::ErrorKind;
 use genrescope::audio::{AudioStream, Waveform};
 use genrescope::features::{mel_spectrogram, patch_db};
-use genrescope::model::{Model, PatchInput};
+use genrescope::model::{Foreign, Model, PatchInput};
 use genrescope::predict::{
-    Decoding, Listener, Settings, Taggram, classify, classify_frames, classify_frames_and_tags, occlusion,
+    Decoding, Listener, Reason, Settings, Taggram, classify, classify_frames, classify_frames_and_tags,
+    occlusion,
 };
 use support::{TempFolder, WavSample, assert_all_close, assert_refused, music, wav};
 
@@ -128,4 +129,25 @@ fn parts_are_hidden_from_both_networks() {
     let expected = odds([0, 1, 2].map(window)) - hidden;
     let found = why(&model)[1].weights[2];
     assert!((found - expected).abs() < 0.02 && found.abs() > 0.1, "{found} {expected}");
+}
+
+#[test]
+fn music_of_a_kind_that_is_none_of_the_genres_has_no_genre() {
+    let folder = TempFolder::new();
+    let samples = music(RATE_HZ, 6 * RATE_HZ as usize);
+    let path = folder.file("song.wav", &wav(&samples, RATE_HZ, 1, WavSample::Float32));
+    let judged = |unsure_above| {
+        let mut tags = Model::musicnn().unwrap();
+        let head = tags.header.head.as_mut().unwrap();
+        head.certainty.as_mut().unwrap().unsure_below = 0.0;
+        head.foreign = Some(Foreign { tag: "rock".into(), unsure_above, fitted_on: "nothing".into() });
+        let mut model = Model::fast().unwrap().joined(tags, "strict").unwrap();
+        model.header.music = None; // which does not take what is synthesised for music
+        classify(&model, AudioStream::open(&path, RATE_HZ).unwrap(), &Settings::default()).unwrap()
+    };
+    let (always, never) = (judged(0.0), judged(1.0));
+    assert_eq!((always.genre, always.reason), (None, Some(Reason::Unsure)));
+    assert!(always.warnings.iter().any(|warning| warning.contains("sounds rock")), "{:?}", always.warnings);
+    assert_eq!(always.scores, never.scores);
+    assert!(never.genre.is_some() && never.warnings.iter().all(|warning| !warning.contains("sounds")));
 }

@@ -32,6 +32,21 @@ pub struct Head {
     /// What makes the joined scores mean what they say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certainty: Option<Certainty>,
+    /// What tells music of a kind that is none of the genres.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub foreign: Option<Foreign>,
+}
+
+/// A kind of music that is none of the genres: where its tag scores high, no genre is the answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Foreign {
+    /// The tag, as the model of tags calls it.
+    pub tag: String,
+    /// A recording whose mean score of the tag is above has no genre: the model is unsure.
+    pub unsure_above: f32,
+    /// What it was fitted on.
+    pub fitted_on: String,
 }
 
 /// What gives tags, and the head on them.
@@ -42,9 +57,18 @@ pub struct Tagger {
     head: Head,
 }
 
+impl Foreign {
+    fn is_of(&self, tags: &[String]) -> bool {
+        tags.contains(&self.tag) && (0.0..=1.0).contains(&self.unsure_above)
+    }
+}
+
 impl Head {
-    pub(super) fn check(&self, tags: usize) -> Result<(), String> {
-        let genres = self.genres.len();
+    pub(super) fn check(&self, names: &[String]) -> Result<(), String> {
+        let (genres, tags) = (self.genres.len(), names.len());
+        if let Some(foreign) = self.foreign.as_ref().filter(|foreign| !foreign.is_of(names)) {
+            return Err(format!("its head asks for a tag `{}` that it does not have", foreign.tag));
+        }
         let fits = self.weights.len() == genres
             && self.bias.len() == genres
             && self.weights.iter().all(|row| row.len() == tags);
@@ -154,6 +178,18 @@ impl Model {
         self.tagger.as_deref()
     }
 
+    /// The kind of music that is none of the genres, where means over patches say so.
+    ///
+    /// # Shape
+    /// `[genres]`, or `[genres + tags]`.
+    pub(crate) fn foreign(&self, means: &[f32]) -> Option<&str> {
+        let tagger = self.tagger.as_ref()?;
+        let foreign = tagger.head.foreign.as_ref()?;
+        let place = tagger.model.header.genres.iter().position(|tag| *tag == foreign.tag)?;
+        let score = means.get(self.header.genres.len() + place)?;
+        (*score > foreign.unsure_above).then_some(&*foreign.tag)
+    }
+
     /// Scores of means over patches, which of joined models have the tags behind them; they mean what they say where the
     /// model was fitted to that.
     ///
@@ -188,7 +224,12 @@ mod tests {
             trained_on: TrainedOn::default(),
             results: Vec::new(),
             certainty: None,
+            foreign: None,
         }
+    }
+
+    fn names() -> [String; 3] {
+        ["guitar", "electronic", "sad"].map(String::from)
     }
 
     #[test]
@@ -221,13 +262,23 @@ mod tests {
         assert!((loud.iter().sum::<f32>() / 8.0 - 0.4).abs() < 1e-6);
         assert!(loud.iter().zip(&soft).all(|(a, b)| (a - b).abs() < 1e-5), "{loud:?} {soft:?}");
         assert_eq!(head.levelled(&[0.0; 3]), [0.0; 3]);
-        assert!(Head { mean_power: f32::NAN, ..head }.check(3).is_err());
+        assert!(Head { mean_power: f32::NAN, ..head }.check(&names()).is_err());
     }
 
     #[test]
     fn a_head_of_another_number_of_tags_or_an_impossible_share_is_refused() {
-        assert!(head().check(3).is_ok() && head().check(4).is_err());
-        assert!(Head { bias: vec![f32::NAN, 0.0], ..head() }.check(3).is_err());
-        assert!([-0.1, 1.1, f32::NAN].iter().all(|share| Head { share: *share, ..head() }.check(3).is_err()));
+        assert!(head().check(&names()).is_ok() && head().check(&names()[1..]).is_err());
+        assert!(Head { bias: vec![f32::NAN, 0.0], ..head() }.check(&names()).is_err());
+        assert!(
+            [-0.1, 1.1, f32::NAN]
+                .iter()
+                .all(|share| Head { share: *share, ..head() }.check(&names()).is_err())
+        );
+        let foreign = |tag: &str, unsure_above| {
+            let foreign = Foreign { tag: tag.into(), unsure_above, fitted_on: String::new() };
+            Head { foreign: Some(foreign), ..head() }.check(&names())
+        };
+        assert!(foreign("electronic", 0.2).is_ok() && foreign("electronic", f32::NAN).is_err());
+        assert!(foreign("house", 0.2).unwrap_err().contains("house"));
     }
 }

@@ -23,7 +23,7 @@ pub use certainty::Certainty;
 pub use export::ExportInput;
 pub use file::{Model, PatchInput};
 pub use genrescope_nn::Path as KernelPath;
-pub use joined::{Head, Tagger};
+pub use joined::{Foreign, Head, Tagger};
 pub use music::{MusicGate, PatchAnswer};
 pub use outline::{Stage, outline};
 pub use sequence::Sequence;

@@ -124,7 +124,8 @@ pub enum Reason {
     Gap,
     /// Noise, speech, tones, applause, see [`MusicGate`](crate::model::MusicGate); there are scores all the same.
     NotMusic,
-    /// The highest score is too low to say anything, see [`Certainty`](crate::model::Certainty); only of whole recordings.
+    /// The highest score is too low to say anything, see [`Certainty`](crate::model::Certainty), or it is music of another
+    /// kind, see [`Foreign`](crate::model::Foreign); only of whole recordings.
     Unsure,
 }
 
@@ -346,7 +347,9 @@ fn judge(
 fn summary(model: &Model, judged: &[JudgedPatch], grid: &Grid) -> Prediction {
     let genres = &model.header.genres;
     let labels = Labelling::from(model);
-    let Verdict { genre, reason, scores } = labels.verdict(judged).or_unsure(model);
+    let foreign = labels.foreign(judged);
+    let Verdict { genre, reason, scores } = labels.verdict(judged).or_unsure(model, foreign.is_some());
+    let strange = foreign.filter(|_| reason == Some(Reason::Unsure));
     let cells = timeline::smoothed(timeline::cells(judged, grid, labels), grid.smoothing_s, genres);
     Prediction {
         start_s: grid.start_s,
@@ -356,6 +359,9 @@ fn summary(model: &Model, judged: &[JudgedPatch], grid: &Grid) -> Prediction {
         scores,
         segments: merge(&cells),
         cells,
-        warnings: Vec::new(),
+        warnings: strange
+            .map(|kind| format!("sounds {kind}, which is none of its genres"))
+            .into_iter()
+            .collect(),
     }
 }

@@ -35,11 +35,16 @@ impl<'a> From<&'a Model> for Labelling<'a> {
     }
 }
 
-impl Labelling<'_> {
+impl<'a> Labelling<'a> {
+    /// The kind of music that is none of the genres, where patches say so together.
+    pub(crate) fn foreign(self, patches: &[JudgedPatch]) -> Option<&'a str> {
+        self.model?.foreign(&mean_answer(patches))
+    }
+
     /// What patches say together: the mean of their answers, those without left out.
     pub(crate) fn verdict(self, patches: &[JudgedPatch]) -> Verdict {
         let answers = patches.iter().filter_map(|patch| patch.answer.as_ref().ok());
-        let scores = self.settled(mean(answers.clone().map(|answer| (answer.scores.as_slice(), 1.0))));
+        let scores = self.settled(mean_answer(patches));
         if scores.is_empty() {
             let gap = patches.iter().all(|patch| matches!(patch.answer, Err(Reason::Gap)));
             return Verdict::unknown(if gap { Reason::Gap } else { Reason::Silence });
@@ -77,11 +82,11 @@ impl Verdict {
         Self { genre: None, reason: Some(reason), scores: Vec::new() }
     }
 
-    /// The same, without a genre where the model's scores say too little of one.
-    pub(crate) fn or_unsure(self, model: &Model) -> Self {
+    /// The same, without a genre where the model's scores say too little of one, or it is `foreign` music.
+    pub(crate) fn or_unsure(self, model: &Model, foreign: bool) -> Self {
         let least = model.header.certainty.as_ref().map_or(0.0, |certainty| certainty.unsure_below);
         match leader(&self.scores).filter(|_| self.genre.is_some()) {
-            Some(leader) if self.scores[leader] < least => {
+            Some(leader) if foreign || self.scores[leader] < least => {
                 Self { genre: None, reason: Some(Reason::Unsure), ..self }
             }
             _ => self,
@@ -172,6 +177,11 @@ fn merged(run: &[Segment]) -> Segment {
 /// The genre with the highest score; the first of equals.
 pub(crate) fn leader(scores: &[f32]) -> Option<usize> {
     (0..scores.len()).reduce(|best, index| if scores[index] > scores[best] { index } else { best })
+}
+
+fn mean_answer(patches: &[JudgedPatch]) -> Vec<f32> {
+    let answers = patches.iter().filter_map(|patch| patch.answer.as_ref().ok());
+    mean(answers.map(|answer| (answer.scores.as_slice(), 1.0)))
 }
 
 fn mean<'a>(weighted: impl Iterator<Item = (&'a [f32], f64)>) -> Vec<f32> {
