@@ -162,8 +162,11 @@ fn text(model: &Model) -> String {
     ];
     let joined = model.tagger().map_or_else(String::new, |tagger| {
         let (tags, trained) = (&tagger.model, &tagger.head().trained_on);
+        let foreign = tagger.head().foreign.as_ref().map_or_else(String::new, |foreign| {
+            format!("; unsure of what is {} above {:.0} %", foreign.tag, 100.0 * foreign.unsure_above)
+        });
         format!(
-            "{:<12} {} ({}), a head on its {} tags: {}, {} tracks\n",
+            "{:<12} {} ({}), a head on its {} tags: {}, {} tracks{foreign}\n",
             "joined with",
             tags.header.name,
             tags.hash(),
