@@ -12,8 +12,8 @@ use crate::models;
 
 const EXAMPLES: &str = "\
 Examples:
-  genrescope export default -o genre.onnx
-  genrescope export default --with-front-end -o genre-of-samples.onnx
+  genrescope export fast -o genre.onnx
+  genrescope export fast --with-front-end -o genre-of-samples.onnx
   genrescope export musicnn -o tags.onnx
   genrescope export my-model.safetensors -o my-model.onnx";
 

@@ -18,9 +18,9 @@ use crate::training_progress::TrainingProgress;
 /// Train one model from a settings file, or go on from a model with the genres of a folder
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
-  genrescope train experiments/default-model/settings.toml --out runs/default
+  genrescope train experiments/default-model/settings.toml --out runs/fast
   genrescope train settings.toml --set train.epochs=20 --set seed=7 --out runs/seven
-  genrescope train settings.toml --out runs/default --resume   # go on after a kill
+  genrescope train settings.toml --out runs/fast --resume   # go on after a kill
   genrescope train --from fast music/ --out runs/mine          # folders of audio named by genre
   genrescope train --from fast music/ --set train.freeze=[\"block1\"] --out runs/mine")]
 pub(crate) struct Args {

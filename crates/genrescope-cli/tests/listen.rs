@@ -72,7 +72,7 @@ fn a_state_is_carried_on_request_where_there_is_one() {
     let (_, moments) = records.split_last().unwrap();
     assert!(moments.len() >= 10 && moments.iter().all(|m| m["start_s"] == 0.0), "{out}");
     let (_, err, code) = ran(&mut stage.genrescope(&[&["listen"], &carry[..]].concat()));
-    assert!(code == 2 && err.contains("`default` (residual) has no state to carry"), "{err}");
+    assert!(code == 2 && err.contains("`best` (residual) has no state to carry"), "{err}");
 }
 
 #[test]

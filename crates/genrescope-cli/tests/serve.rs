@@ -113,9 +113,9 @@ fn the_page_and_the_model_that_was_asked_for_are_served() {
     let models: Value = serde_json::from_str(&models).unwrap();
     let names: Vec<&Value> =
         models["models"].as_array().unwrap().iter().map(|model| &model["name"]).collect();
-    assert_eq!(names, ["small", "default"]);
+    assert_eq!(names, ["small", "best"]);
     let (card, _, _) = ran(&mut stage.genrescope(&["inspect", "--json"]));
-    assert_eq!(server.ask("GET /api/v1/models/default HTTP/1.1", b""), (200, card.trim_end().to_owned()));
+    assert_eq!(server.ask("GET /api/v1/models/best HTTP/1.1", b""), (200, card.trim_end().to_owned()));
 }
 
 #[test]

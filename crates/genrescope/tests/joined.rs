@@ -151,3 +151,22 @@ fn music_of_a_kind_that_is_none_of_the_genres_has_no_genre() {
     assert_eq!(always.scores, never.scores);
     assert!(never.genre.is_some() && never.warnings.iter().all(|warning| !warning.contains("sounds")));
 }
+
+#[test]
+fn a_short_sound_behind_silence_has_the_tags_of_the_sound() {
+    let (model, folder) = (shared(1.0), TempFolder::new());
+    let sound = music(RATE_HZ, 14 * RATE_HZ as usize / 5);
+    let judged = |silence_s: usize| {
+        let samples = [vec![0.0; silence_s * RATE_HZ as usize], sound.clone()].concat();
+        let path = folder.file("song.wav", &wav(&samples, RATE_HZ, 1, WavSample::Float32));
+        let open = || AudioStream::open(&path, RATE_HZ).unwrap();
+        let why = occlusion(&model, open(), &Settings::default(), None).unwrap();
+        (classify(&model, open(), &Settings::default()).unwrap(), why.genre)
+    };
+    let (alone, _) = judged(0);
+    for silence_s in [3, 6] {
+        let (behind, explained) = judged(silence_s);
+        assert_all_close(&behind.scores, &alone.scores, 0.15, 0.0);
+        assert!(model.header.genres.contains(&explained));
+    }
+}

@@ -110,12 +110,13 @@ impl<'a> TagWindows<'a> {
         if self.streams.is_some() { heard } else { f64::INFINITY }
     }
 
-    /// The windows within a stretch of the sound that is held; where it is too short for any, it is one itself.
+    /// The windows within a stretch of the sound that is held; where it is too short for any, or all are silent, its loudest
+    /// part is one.
     pub(crate) fn within(&self, span_s: &Range<f64>) -> Vec<Arc<TagWindow>> {
         let mut found: Vec<_> =
             self.windows.iter().filter(|window| window.lies_within(span_s)).map(Arc::clone).collect();
         if found.is_empty() {
-            found.extend(self.all_of(span_s));
+            found.extend(self.loudest_of(span_s));
         }
         found
     }
@@ -145,11 +146,16 @@ impl<'a> TagWindows<'a> {
         }
     }
 
-    fn all_of(&self, span_s: &Range<f64>) -> Option<Arc<TagWindow>> {
+    fn loudest_of(&self, span_s: &Range<f64>) -> Option<Arc<TagWindow>> {
         let frame = |time_s: f64| (time_s / self.period_s() + ROUNDING_S) as usize;
         let last = self.dropped + self.held.frames();
-        let frames = frame(span_s.start).clamp(self.dropped, last)..frame(span_s.end).min(last);
-        (!frames.is_empty()).then(|| Arc::new(self.window(frames)))
+        let (start, end) = (frame(span_s.start).clamp(self.dropped, last), frame(span_s.end).min(last));
+        let length =
+            self.tagger.model.header.patch_frames.min(end.checked_sub(start).filter(|frames| *frames > 0)?);
+        let loudness = &self.held.mean_square[start - self.dropped..end - self.dropped];
+        let sums = loudness.windows(length).map(|squares| squares.iter().sum::<f32>());
+        let (loudest, _) = sums.enumerate().max_by(|a, b| a.1.total_cmp(&b.1))?;
+        Some(Arc::new(self.window(start + loudest..start + loudest + length)))
     }
 
     /// Frames that are held, repeated where there are fewer than a window has.

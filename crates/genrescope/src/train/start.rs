@@ -87,7 +87,7 @@ impl Start {
     /// # Errors
     /// As [`Model::load`].
     pub(super) fn load(path: &Path) -> Result<Self> {
-        let inside = path == Path::new("fast") && !path.exists();
+        let inside = path == Path::new("fast") && !path.is_file();
         Ok(Self { model: if inside { Model::fast()? } else { Model::load(path)? } })
     }
 

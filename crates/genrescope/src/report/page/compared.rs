@@ -18,9 +18,9 @@ struct Compared<'a> {
 
 /// A table for each collection and protocol with something to compare.
 pub(super) fn tables(groups: &[Group]) -> String {
-    let mut families: BTreeMap<(&str, &str), Vec<&Group>> = BTreeMap::new();
+    let mut families: BTreeMap<_, Vec<&Group>> = BTreeMap::new();
     for group in groups {
-        families.entry((group.collection(), group.protocol())).or_default().push(group);
+        families.entry(group.family()).or_default().push(group);
     }
     let families = families.into_iter().filter(|(_, family)| family.len() > 1);
     let tables: String = families.map(|(key, family)| one(key, &family)).collect();
@@ -56,7 +56,7 @@ fn reference<'a>(group: &Group, family: &[&'a Group<'a>]) -> &'a Group<'a> {
     all().find(is_variant_of).unwrap_or_else(general)
 }
 
-fn one<'a>((collection, of): (&str, &str), family: &[&'a Group<'a>]) -> String {
+fn one<'a>((collection, data, of): (&str, &str, &str), family: &[&'a Group<'a>]) -> String {
     let pairs = family.iter().map(|&group| (group, reference(group, family)));
     let compared: Vec<Compared> = pairs
         .filter(|(group, other)| !std::ptr::eq(*group, *other))
@@ -79,7 +79,7 @@ fn one<'a>((collection, of): (&str, &str), family: &[&'a Group<'a>]) -> String {
         [name, paired.to_vec(), vec![mcnemar]].concat()
     };
     let rows: Vec<Vec<String>> = compared.iter().map(row).collect();
-    let caption = format!("{}, {}: differences", text(collection), protocol(of));
+    let caption = format!("{}, {}, {}: differences", text(collection), text(data), protocol(of));
     table(&caption, &["evaluation", "against", "pairs", "difference", "t", "p", "Holm", "McNemar"], &rows)
 }
 

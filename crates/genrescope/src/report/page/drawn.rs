@@ -184,15 +184,15 @@ fn leak_chart(groups: &[Group]) -> Option<Drawn> {
 
 /// The networks of the zoo that were measured together, each once: most of all, and most without a leak.
 fn measured_together<'a>(groups: &'a [Group<'a>]) -> Vec<Vec<&'a Group<'a>>> {
-    let mut families: BTreeMap<(&str, &str), Vec<&Group>> = BTreeMap::new();
+    let mut families: BTreeMap<_, Vec<&Group>> = BTreeMap::new();
     for group in groups.iter().filter(|group| group.parameters().is_some()) {
-        let family = families.entry((group.collection(), group.protocol())).or_default();
+        let family = families.entry(group.family()).or_default();
         if !family.iter().any(|other| other.network() == group.network()) {
             family.push(group);
         }
     }
     let largest = |honest: bool| {
-        let fit = families.iter().filter(|((_, protocol), _)| !honest || leak(protocol).is_none());
+        let fit = families.iter().filter(|((_, _, protocol), _)| !honest || leak(protocol).is_none());
         fit.max_by_key(|(_, family)| family.len())
     };
     let mut found: Vec<_> = [largest(false), largest(true)].into_iter().flatten().collect();
@@ -269,6 +269,8 @@ fn transposition_chart(found: &Found) -> Option<Drawn> {
     let runs: Vec<&Experiment> =
         found.experiments.iter().filter(|run| !run.transposition.is_empty()).collect();
     let first = runs.first()?;
+    let dotted =
+        runs.windows(2).find(|pair| pair[0].result.network == pair[1].result.network).map(|pair| pair[1]);
     let mut networks: Vec<&str> = runs.iter().map(|run| &*run.result.network).collect();
     networks.dedup();
     // Runs of one network have its colour: the first a plain line, the others dots on theirs.
@@ -294,7 +296,7 @@ fn transposition_chart(found: &Found) -> Option<Drawn> {
         first.result.protocol,
         counted(first.result.folds.len(), "fold"),
         first.name,
-        runs.get(1).map_or("none", |run| &run.name)
+        dotted.map_or("none", |run| &run.name)
     );
     Some(Drawn::Lines(Chart {
         title: "Accuracy in other keys".into(),

@@ -22,6 +22,11 @@ impl Group<'_> {
         &self.first().result.protocol
     }
 
+    /// What it was made for, of which data, by which protocol: what is comparable.
+    pub(super) fn family(&self) -> (&str, &str, &str) {
+        (self.collection(), &self.first().result.data, self.protocol())
+    }
+
     /// The folder that the experiment lies in: what it was made for.
     pub(super) fn collection(&self) -> &str {
         self.first().name.split('/').next().unwrap_or_default()

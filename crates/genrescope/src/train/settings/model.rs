@@ -51,7 +51,8 @@ impl<'de> Visitor<'de> for PathOrTable {
     }
 
     fn visit_str<E>(self, path: &str) -> Result<Data, E> {
-        let name = Path::new(path).file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name =
+            Path::new(path).file_name().map_or("data".into(), |name| name.to_string_lossy()).into_owned();
         Ok(Data { name, path: path.into(), manifest: None, group: None, twin_of: None, taggrams: None })
     }
 
@@ -109,8 +110,7 @@ pub struct Features {
     pub normalisation: FeatureScaling,
 }
 
-/// Where mean and deviation of the features come from. Features have different units: all but `Columns` and `None` let the
-/// largest rule.
+/// Where mean and deviation of the features come from. Features have different units: all but `Columns` let the largest rule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FeatureScaling {
