@@ -104,8 +104,9 @@ const tests = {
     await page.keyboard.press("ArrowRight");
     assert.equal(await position(), 5);
     await page.keyboard.press("PageDown");
-    assert.ok(Math.abs((await position()) - record.segments[1].start_s) < 0.01);
-    assert.match(await page.getAttribute("#strip", "aria-valuetext"), new RegExp(`of 0:\\d\\d, ${record.segments[1].genre}`));
+    const next = record.segments.find((s) => s.start_s > 5);
+    assert.ok(Math.abs((await position()) - next.start_s) < 0.01);
+    assert.match(await page.getAttribute("#strip", "aria-valuetext"), new RegExp(`of 0:\\d\\d, ${next.genre}`));
     await page.click("#table summary");
     await page.click("#rows tr:first-child button");
     assert.equal(await position(), 0);
@@ -205,7 +206,10 @@ const tests = {
     const { results } = JSON.parse(execFileSync(binary, ["inspect", "--json"]));
     const shown = await page.textContent("#card-results");
     assert.ok(results.length > 0);
-    for (const { protocol, accuracy_percent: accuracy } of results) assert.match(shown, new RegExp(`${protocol}.*${accuracy.toFixed(1)} %`));
+    for (const { protocol, accuracy_percent: accuracy } of results) {
+      const [, behind] = shown.split(protocol);
+      assert.ok(behind?.includes(`${accuracy.toFixed(1)} %`), shown);
+    }
     await shot(page, "card");
     await page.keyboard.press("Escape");
     assert.equal(await page.locator("#card[open]").count(), 0);
