@@ -207,8 +207,8 @@ const tests = {
     const shown = await page.textContent("#card-results");
     assert.ok(results.length > 0);
     for (const { protocol, accuracy_percent: accuracy } of results) {
-      const [, behind] = shown.split(protocol);
-      assert.ok(behind?.includes(`${accuracy.toFixed(1)} %`), shown);
+      const row = shown.split("\n").find((line) => line.includes(protocol));
+      assert.ok(row?.split(protocol)[1].includes(`${accuracy.toFixed(1)} %`), shown);
     }
     await shot(page, "card");
     await page.keyboard.press("Escape");

@@ -67,7 +67,10 @@ impl Head {
     pub(super) fn check(&self, names: &[String]) -> Result<(), String> {
         let (genres, tags) = (self.genres.len(), names.len());
         if let Some(foreign) = self.foreign.as_ref().filter(|foreign| !foreign.is_of(names)) {
-            return Err(format!("its head asks for a tag `{}` that it does not have", foreign.tag));
+            let Foreign { tag, unsure_above, .. } = foreign;
+            return Err(format!(
+                "its head is unsure of `{tag}` above {unsure_above}; it needs a tag of its own and a score from 0 to 1"
+            ));
         }
         let fits = self.weights.len() == genres
             && self.bias.len() == genres

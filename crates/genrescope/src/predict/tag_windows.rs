@@ -180,11 +180,9 @@ pub(crate) fn score(tagger: &Tagger, patches: &[Patch]) -> Result<()> {
         let known = window.scores.get().is_some() || waiting.iter().any(|other| Arc::ptr_eq(other, window));
         waiting.extend((!known).then_some(window));
     }
-    for windows in waiting.chunks(WINDOWS_AT_ONCE) {
-        let inputs: Vec<PatchInput> = windows.iter().map(|window| window.rows.clone().into()).collect();
-        for (window, scores) in windows.iter().zip(tagger.model.scores(&inputs)?) {
-            window.scores.get_or_init(|| scores);
-        }
+    let inputs: Vec<PatchInput> = waiting.iter().map(|window| window.rows.clone().into()).collect();
+    for (window, scores) in waiting.iter().zip(scores_of(tagger, &inputs)?) {
+        window.scores.get_or_init(|| scores);
     }
     Ok(())
 }
