@@ -255,6 +255,7 @@ fn gtzan_has_9990_segments_and_the_twins_of_its_splits_have_their_sizes() {
     let Some(dataset) = gtzan("gtzan segments") else { return };
     let sizes = |p: &Partition| [p.train.len(), p.valid.len(), p.test.len()];
     let filtered = folds::filtered(&dataset).unwrap();
+    folds::refuse_unfiltered(&dataset, &filtered).unwrap();
     let twin = folds::random_twins(&dataset, &[filtered], 1);
     assert_eq!(sizes(&twin[0]), [442, 197, 290]);
     let segments = segments::split(dataset, 38);

@@ -249,6 +249,24 @@ pub fn refuse_crossing(dataset: &Dataset, partition: &Partition) -> Result<()> {
     Ok(())
 }
 
+/// Refuses parts that are called `filtered` and put a track on another side than the published split has it on.
+///
+/// # Errors
+/// [`ErrorKind::BadSettings`] with the track, or as [`filtered`].
+pub fn refuse_unfiltered(dataset: &Dataset, partition: &Partition) -> Result<()> {
+    let published = filtered(dataset)?;
+    let learned = |part: &Partition| [&part.train[..], &part.valid].concat();
+    let elsewhere =
+        [without(&learned(partition), &learned(&published)), without(&partition.test, &published.test)]
+            .concat();
+    let Some(&track) = elsewhere.first() else { return Ok(()) };
+    let what = format!(
+        "{} is not on that side of the filtered split; put it where the split has it, or name another protocol",
+        dataset.tracks[track].id
+    );
+    Err(Error::new(ErrorKind::BadSettings, what))
+}
+
 /// Members of every group of `subset`, by the smallest track id of the group.
 fn groups_of(dataset: &Dataset, subset: &[usize]) -> Vec<Vec<usize>> {
     let groups = groups(&dataset.tracks);

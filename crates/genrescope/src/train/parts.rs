@@ -50,8 +50,12 @@ pub fn for_evaluation(dataset: &Dataset, settings: &Settings) -> Result<Vec<Part
         Some(path) => fold_file::read(path, dataset)?,
         None => by_protocol(dataset, settings)?,
     };
-    if protocol.keeps_groups() {
-        partitions.iter().try_for_each(|partition| folds::refuse_crossing(dataset, partition))?;
+    for partition in &partitions {
+        match protocol {
+            Protocol::Filtered => folds::refuse_unfiltered(dataset, partition)?,
+            _ if protocol.keeps_groups() => folds::refuse_crossing(dataset, partition)?,
+            _ => {}
+        }
     }
     Ok(partitions.into_iter().map(|partition| join(partition, settings)).collect())
 }

@@ -103,7 +103,7 @@ impl Protocol {
     pub fn least_k(self) -> usize {
         match self {
             Self::Segment | Self::Track => 4,
-            Self::Splits => 1,
+            Self::Splits | Self::Filtered | Self::FilteredRandom => 1,
             _ => 2,
         }
     }

@@ -346,6 +346,7 @@ mod tests {
         assert!(parse(&[segment]).is_ok());
         assert!(parse(&[segment, "features.reference=clip"]).unwrap_err().to_string().contains("level"));
         assert!(parse(&[segment, "folds.k=3"]).is_err() && parse(&[segment, "folds.k=4"]).is_ok());
+        assert!(parse(&["folds.protocol=filtered", "folds.k=1"]).is_ok(), "one split, whatever k is");
     }
 
     #[test]
