@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, anyhow};
 use genrescope::model::zoo::{Input, architectures};
-use genrescope::model::{Header, Model, ProtocolResult, Stage, outline, vertical_kernels};
+use genrescope::model::{Header, Model, ProtocolResult, Stage, outline};
 use genrescope::report::figures::{kernels, network, network_text};
 use genrescope::report::json;
 
@@ -104,17 +104,10 @@ fn model(arguments: &Arguments) -> Result<Ending> {
 }
 
 fn filters(model: &Model, path: &std::path::Path) -> Result<Ending> {
-    let header = &model.header;
-    let found = vertical_kernels(model).ok_or_else(|| {
-        anyhow!("network {} has no kernel over all bands; v-kernel, crnn and bicrnn have", header.network)
+    let scene = kernels(model).ok_or_else(|| {
+        let network = &model.header.network;
+        anyhow!("network {network} has no kernel over all bands; v-kernel, crnn and bicrnn have")
     })?;
-    let trained = &header.trained_on;
-    let note = format!(
-        "{}, {} epochs on {}, seed {}. Rows are mel bands, columns {} steps of time; brightness is the root mean \
-         square of the weights of all input channels, from each kernel's weakest to its strongest.",
-        header.network, trained.epochs, trained.data, trained.seed, found.steps
-    );
-    let scene = kernels("What each vertical kernel weighs", &note, &found, header.front_end.sample_rate_hz);
     picture::write(&scene, path).map(|()| Ending::Fine)
 }
 

@@ -153,7 +153,19 @@ fn vertical_kernels_are_the_weights_band_by_band_and_can_be_drawn() {
         |channel: usize| f64::from(weights.data[((step * 16 + row) * 64 + channel) * 8 + kernel]);
     let mean_square = (0..64).map(|channel| of_channel(channel).powi(2)).sum::<f64>() / 64.0;
     support::assert_all_close(&[found.strengths[kernel][step * 16 + row]], &[mean_square.sqrt()], 0.0, 1e-5);
-    let svg = svg(&kernels("kernels", "untrained", &found, 22_050));
-    assert!(svg.contains("11 kHz") && svg.contains("250 Hz") && svg.matches("<image").count() == 8);
-    assert_eq!(vertical_kernels(&support::small_model("residual")), None);
+    let drawn = svg(&kernels(&model).unwrap());
+    assert!(drawn.contains("11 kHz") && drawn.contains("250 Hz") && drawn.matches("<image").count() == 8);
+    assert!(kernels(&support::small_model("residual")).is_none());
+
+    let folder = TempFolder::new();
+    evaluation(&folder, "v-kernel", "v-kernel", 3);
+    evaluation(&folder, "residual", "residual", 3);
+    for network in ["v-kernel", "residual"] {
+        let path = folder.path().join(network).join("fold-1/model.safetensors");
+        support::small_model(network).save(&path).unwrap();
+    }
+    let figures = Page::read(&[folder.path().to_owned()]).unwrap().figures();
+    let of_kernels: Vec<_> = figures.iter().filter(|figure| figure.name.ends_with("-kernels")).collect();
+    assert_eq!(of_kernels.len(), 1, "where the model lies beside the result, and has such kernels");
+    assert_eq!((of_kernels[0].name.as_str(), svg(&of_kernels[0].scene)), ("v-kernel-kernels", drawn));
 }

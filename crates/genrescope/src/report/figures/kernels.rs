@@ -2,7 +2,7 @@
 
 use super::{FONT, Heading, LEFT, WIDTH};
 use crate::features::{hz_to_mel, mel_to_hz};
-use crate::model::VerticalKernels;
+use crate::model::{Model, VerticalKernels, vertical_kernels};
 use crate::report::picture::{Anchor, FAINT, Grid, INK, Rectangle, Scene, Shape};
 
 const HEIGHT: f64 = 150.0;
@@ -12,8 +12,20 @@ const GAP: f64 = 8.0;
 const ROW: usize = 8;
 const MARKS_HZ: [f64; 5] = [250.0, 500.0, 1000.0, 2000.0, 4000.0];
 
-/// The kernels in order of the frequency that they weigh most, the lowest first; `sample_rate_hz` is that of the audio.
-pub fn kernels(title: &str, note: &str, kernels: &VerticalKernels, sample_rate_hz: u32) -> Scene {
+/// The kernels over all bands of a trained network, in order of the frequency that they weigh most, the lowest first;
+/// `None` for a network without such kernels.
+pub fn kernels(model: &Model) -> Option<Scene> {
+    let (header, kernels) = (&model.header, vertical_kernels(model)?);
+    let trained = &header.trained_on;
+    let note = format!(
+        "{}, {} epochs on {}, seed {}. Rows are mel bands, columns {} steps of time; brightness is the root mean \
+         square of the weights of all input channels, from each kernel's weakest to its strongest.",
+        header.network, trained.epochs, trained.data, trained.seed, kernels.steps
+    );
+    Some(drawn("What each vertical kernel weighs", &note, &kernels, header.front_end.sample_rate_hz))
+}
+
+fn drawn(title: &str, note: &str, kernels: &VerticalKernels, sample_rate_hz: u32) -> Scene {
     let heading = Heading { title, note };
     let top = heading.height(WIDTH);
     let rows = kernels.strengths.len().div_ceil(ROW);

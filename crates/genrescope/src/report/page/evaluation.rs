@@ -12,7 +12,7 @@ use crate::train::Epoch;
 /// Features that are shown of all that a network reads.
 const MOST_FEATURES: usize = 20;
 
-/// Confusion matrix, training curves, reliability, what features tell.
+/// Confusion matrix, training curves, reliability, what features tell, vertical kernels.
 pub(super) fn of_experiment(run: &Experiment) -> Vec<Figure> {
     let file = run.name.replace(['/', '\\'], "-");
     let named = |what: &str, scene| Figure { name: format!("{file}-{what}"), scene };
@@ -20,6 +20,7 @@ pub(super) fn of_experiment(run: &Experiment) -> Vec<Figure> {
     figures.extend(curves(run).into_iter().map(|(what, chart)| named(what, chart.scene())));
     figures.extend(reliability_of(run).map(|scene| named("reliability", scene)));
     figures.extend(importance_of(run).map(|scene| named("features", scene)));
+    figures.extend(run.kernels.clone().map(|scene| named("kernels", scene)));
     figures
 }
 

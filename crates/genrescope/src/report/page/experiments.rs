@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::evaluate::{Figures, FoldResult, Judgement, ResultFile};
-use crate::report::figures::FeatureRow;
+use crate::model::Model;
+use crate::report::figures::{FeatureRow, kernels};
+use crate::report::picture::Scene;
 use crate::train::Epoch;
 use crate::{Error, ErrorKind, Result};
 
@@ -28,6 +30,8 @@ pub(super) struct Experiment {
     pub(super) transposition: Vec<(f64, f64)>,
     /// What is lost without each audio feature.
     pub(super) features: Vec<FeatureRow>,
+    /// Its vertical kernels, where the first fold's model has any and is there.
+    pub(super) kernels: Option<Scene>,
 }
 
 impl Experiment {
@@ -133,6 +137,7 @@ impl Found {
             histories: histories.into_iter().filter(|history| !history.is_empty()).collect(),
             transposition: keys.into_iter().map(|row| (row.semitones, row.accuracy_percent)).collect(),
             features: features.iter().filter_map(|row| feature_row(row)).collect(),
+            kernels: kernels_of(&folder.join("fold-1").join("model.safetensors"))?,
         });
         Ok(())
     }
@@ -144,6 +149,11 @@ fn feature_row(row: &[String]) -> Option<FeatureRow> {
     let feature = row.get(2).filter(|feature| !feature.is_empty())?.clone();
     let by_genre = row.iter().skip(6).map(number).collect::<Option<Vec<f64>>>()?;
     Some(FeatureRow { feature, fall: number(row.get(5)?)?, by_genre })
+}
+
+/// The picture of a model's vertical kernels; none where there is no model, as in results that are kept without it.
+fn kernels_of(path: &Path) -> Result<Option<Scene>> {
+    Ok(if path.is_file() { kernels(&Model::load(path)?) } else { None })
 }
 
 /// What a fold measured, each answer by itself: in protocol `segment`, whose tracks lie in several folds, segments.

@@ -3,6 +3,7 @@
 use crate::report::palette::Rgb;
 
 /// A picture: shapes on white, later ones over earlier ones; lengths in pixels, y downwards.
+#[derive(Clone, Debug)]
 pub struct Scene {
     /// Width.
     pub width: f64,
@@ -13,6 +14,7 @@ pub struct Scene {
 }
 
 /// A part of a picture.
+#[derive(Clone, Debug)]
 pub enum Shape {
     /// A grid of colours, stretched over a rectangle.
     Image(Rectangle, Grid),
@@ -42,6 +44,7 @@ pub struct Rectangle {
 }
 
 /// Levels from 0 to 255, each a colour of [`heat`].
+#[derive(Clone, Debug)]
 pub struct Grid {
     /// Columns, from left to right.
     pub columns: usize,
@@ -50,6 +53,7 @@ pub struct Grid {
 }
 
 /// A line of several points.
+#[derive(Clone, Debug)]
 pub struct Line {
     /// Its points.
     pub points: Vec<(f64, f64)>,
@@ -60,6 +64,7 @@ pub struct Line {
 }
 
 /// Words on one line.
+#[derive(Clone, Debug)]
 pub struct Text {
     /// Where their anchor stands on the base line.
     pub at: (f64, f64),
@@ -76,6 +81,7 @@ pub struct Text {
 }
 
 /// A filled rectangle.
+#[derive(Clone, Debug)]
 pub struct Fill {
     /// Where it lies.
     pub place: Rectangle,
@@ -86,6 +92,7 @@ pub struct Fill {
 }
 
 /// What lies between a line and the bottom.
+#[derive(Clone, Debug)]
 pub struct Area {
     /// Its upper edge, from left to right.
     pub edge: Vec<(f64, f64)>,
@@ -96,6 +103,7 @@ pub struct Area {
 }
 
 /// A filled circle.
+#[derive(Clone, Debug)]
 pub struct Dot {
     /// Its centre.
     pub at: (f64, f64),
