@@ -66,7 +66,11 @@ impl RunRecord {
     pub(crate) fn observe(&mut self, event: &Event) -> Result<()> {
         match event {
             Event::Experiment { name, .. } => self.folder = self.out.join(name),
-            Event::Fold { number, .. } => self.fold = *number,
+            Event::Fold { number, .. } => {
+                self.fold = *number;
+                self.record = FoldRecord { begun: now(), ..FoldRecord::default() };
+                self.last = Instant::now();
+            }
             Event::Training(Progress::Begin { .. }) => {
                 self.begin()?;
                 self.last = Instant::now();
@@ -77,6 +81,9 @@ impl RunRecord {
                 self.write()?;
             }
             Event::Measured { before: false, .. } => {
+                if self.record.sessions == 0 {
+                    self.begin()?; // a classifier of vectors, or a network that was trained before
+                }
                 self.record.measuring_s += self.lap_s();
                 self.record.finished = Some(now());
                 self.write()?;
@@ -88,8 +95,9 @@ impl RunRecord {
 
     fn begin(&mut self) -> Result<()> {
         let kept: Option<FoldRecord> = read(&self.path());
-        let kept = kept.filter(|fold| fold.finished.is_none());
-        self.record = kept.unwrap_or_else(|| FoldRecord { begun: now(), ..FoldRecord::default() });
+        if let Some(kept) = kept.filter(|fold| fold.finished.is_none()) {
+            self.record = kept;
+        }
         self.record.sessions += 1;
         self.record.commit.clone_from(&self.commit);
         self.record.version = env!("CARGO_PKG_VERSION").into();
@@ -162,6 +170,8 @@ fn date_of(days: i64) -> [i64; 3] {
 
 #[cfg(test)]
 mod tests {
+    use genrescope::evaluate::FoldResult;
+
     use super::*;
 
     #[test]
@@ -177,6 +187,23 @@ mod tests {
         let joined: RunFile = read(&folder.join("run.json")).unwrap();
         let commits: Vec<_> = joined.folds.values().map(|fold| &*fold.commit).collect();
         assert_eq!(commits, ["a", "b"]);
+    }
+
+    #[test]
+    fn a_fold_without_epochs_is_on_record_with_its_commit() {
+        let out = tempfile::TempDir::new().unwrap();
+        let mut record = RunRecord::new(out.path(), "c");
+        let fold = r#"{"fold": 1, "folds": 2, "genres": [], "settings": "", "train_tracks": 1, "valid_tracks": 0, "epochs": 0}"#;
+        let fold: FoldResult = serde_json::from_str(fold).unwrap();
+        for number in 1..=2 {
+            record.observe(&Event::Fold { number, folds: 2, tracks: 1 }).unwrap();
+            record.observe(&Event::Measured { accuracy: 0.5, before: false, fold: &fold }).unwrap();
+        }
+        for number in 1..=2 {
+            let written: FoldRecord = read(&out.path().join(format!("fold-{number}/run.json"))).unwrap();
+            assert_eq!((&*written.commit, written.sessions, written.begun.len()), ("c", 1, 20));
+            assert!(written.finished.is_some() && written.threads > 0);
+        }
     }
 
     #[test]
