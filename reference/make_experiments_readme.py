@@ -193,6 +193,10 @@ def source_2(milliseconds):
         f"ahead:** `bbnn` as its authors train it by {difference(drawn_difference(rivals['bbnn, as its authors train it'][0], rivals[best][0]))} points over `{best}`, and "
         "`residual` reaches 72.4 (`default-model`, train + valid). One split, one seed."
     )
+    say(
+        "What the vertical kernels of `bicrnn` came to weigh (C, fold 1; `genrescope inspect MODEL --filters FILE`, and in the report of a run that keeps its models):",
+        "![Vertical kernels over an axis of Hz](kernels.svg)",
+    )
     section("Source 2, Q2: what L2 normalisation does", "Claim: at most harmless.")
     l2 = {k: [runs["v-kernel", k], runs["v-kernel-l2", k]] for k in ("C", "C_ps")}
     table(["learned from", "v-kernel", "v-kernel-l2", "p, McNemar"], [[k, *pair, chance(mcnemar(*pair))] for k, pair in l2.items()])
