@@ -63,7 +63,7 @@ Crates taken under Apache-2.0 come under the text in `LICENSE-APACHE`.
 
 def metadata(*options):
     command = ["cargo", "metadata", "--format-version", "1", "--locked", *FEATURES, *options]
-    return json.loads(subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout)
+    return json.loads(subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
 def host():
@@ -176,7 +176,7 @@ def main():
     parser = argparse.ArgumentParser(description="third-party notices of the binary and the wheel")
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
     if parser.parse_args().check:
-        packages = linked(metadata("--offline", "--filter-platform", host()))
+        packages = linked(metadata("--filter-platform", host()))
         wrong = missing_rows(packages) + list(untrue_claims(packages))
         sys.exit("THIRD-PARTY-NOTICES.md is out of date:\n" + "\n".join(wrong) if wrong else 0)
     NOTICES.write_text(notices(linked(metadata())))

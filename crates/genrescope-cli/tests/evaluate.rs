@@ -169,7 +169,8 @@ fn folds_are_written_and_given_back_and_those_that_divide_artists_are_refused() 
     let (_, stderr, code) = back("third");
     assert_ne!(code, 0);
     assert!(stderr.contains("c0") && stderr.contains("belong together"), "{stderr}");
-    let filtered = ["--set", "folds.protocol=filtered", "--set", given, "--readings", "readings.csv"];
+    let filtered =
+        ["--set", "folds.protocol=filtered", "--set", given, "--readings", "readings.csv", "--what", "given"];
     let (_, stderr, code) = ran(&mut stage.genrescope(&[&arguments("fourth")[..], &filtered].concat()));
     assert_ne!(code, 0);
     assert!(stderr.contains("is not on that side of the filtered split"), "{stderr}");
