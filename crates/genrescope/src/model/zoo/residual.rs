@@ -1,7 +1,7 @@
-//! Small residual networks of our own, for any number of frames.
+//! A small residual network of our own, for any number of frames.
 //!
-//! Convolutions at full resolution, then three residual blocks, each half as large in time and bands as what comes
-//! before it; then the mean over bands, and mean and maximum over time.
+//! A stem of two convolutions at full resolution, then three residual blocks, each half as large in time and bands as
+//! what comes before it; then the mean over bands, and mean and maximum over time.
 
 use super::{Architecture, Choices, Input};
 use genrescope_nn::layers::{
@@ -12,29 +12,21 @@ use genrescope_nn::{Graph, NodeId, ShapeError};
 const STEM_CHANNELS: usize = 16;
 const BLOCK_CHANNELS: [usize; 3] = [48, 96, 128];
 
-/// Channels of a first block at full resolution, in place of the stem.
-const FIRST_CHANNELS: usize = 24;
+pub(super) const NETWORKS: [Architecture; 1] = [Architecture {
+    name: "residual",
+    family: "genrescope",
+    source: "Genrescope: a small residual network, after He, Zhang, Ren, Sun: Deep residual learning, CVPR 2016",
+    any_length: true,
+    minimum_frames: 8,
+    published: Input { frames: 128, bands: 128, features: 0, genres: 10, choices: Choices::LISTED },
+    build: residual,
+}];
 
-pub(super) const NETWORKS: [Architecture; 2] =
-    [listed("residual", residual), listed("residual-4", residual_4)];
-
-const fn listed(name: &'static str, build: fn(Input) -> Result<Graph, ShapeError>) -> Architecture {
-    Architecture {
-        name,
-        family: "genrescope",
-        source: "Genrescope: a small residual network, after He, Zhang, Ren, Sun: Deep residual learning, CVPR 2016",
-        any_length: true,
-        minimum_frames: 8,
-        published: Input { frames: 128, bands: 128, features: 0, genres: 10, choices: Choices::LISTED },
-        build,
-    }
-}
-
-/// Twice conv 3x3 16, halved → three blocks → pooling → dropout 0.4 → dense.
+/// Twice conv 3x3 16 → three blocks of 48, 96, 128 channels → pooling → dropout 0.4 → dense.
 fn residual(input: Input) -> Result<Graph, ShapeError> {
     let mut graph = Graph::new();
     let mel = graph.input("mel", [input.frames, input.bands, 1]);
-    let stem = graph.chain(
+    let mut node = graph.chain(
         mel,
         vec![
             ("stem.conv1", Conv2d::same([3, 3], STEM_CHANNELS).into()),
@@ -46,21 +38,6 @@ fn residual(input: Input) -> Result<Graph, ShapeError> {
             ("stem.pool", Pool::new(PoolKind::Average, [2, 2]).into()),
         ],
     )?;
-    blocks(graph, stem, input.genres)
-}
-
-/// Batch norm → block of 24, halved → three blocks → pooling → dropout 0.4 → dense.
-fn residual_4(input: Input) -> Result<Graph, ShapeError> {
-    let mut graph = Graph::new();
-    let mel = graph.input("mel", [input.frames, input.bands, 1]);
-    let norm = graph.add("norm", BatchNorm::default(), &[mel])?;
-    let first = block(&mut graph, norm, "block0", FIRST_CHANNELS)?;
-    let halved = graph.add("pool0", Pool::new(PoolKind::Average, [2, 2]), &[first])?;
-    blocks(graph, halved, input.genres)
-}
-
-/// Blocks of 48, 96, 128 channels; mean over bands, mean and maximum over time; scores.
-fn blocks(mut graph: Graph, mut node: NodeId, genres: usize) -> Result<Graph, ShapeError> {
     for (index, channels) in BLOCK_CHANNELS.into_iter().enumerate() {
         if index > 0 {
             node = graph.add(&format!("pool{index}"), Pool::new(PoolKind::Average, [2, 2]), &[node])?;
@@ -73,7 +50,7 @@ fn blocks(mut graph: Graph, mut node: NodeId, genres: usize) -> Result<Graph, Sh
     let both = graph.add("pooled", Concat { axis: Axis::Channels }, &[mean, maximum])?;
     graph.chain(
         both,
-        vec![("dropout", Dropout { rate: 0.4 }.into()), ("scores", Dense { units: genres }.into())],
+        vec![("dropout", Dropout { rate: 0.4 }.into()), ("scores", Dense { units: input.genres }.into())],
     )?;
     Ok(graph)
 }
