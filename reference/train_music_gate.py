@@ -99,13 +99,13 @@ def music(data: Path, network: Network):
 
 
 def other_sound(network: Network):
-    """Rows and the kind of each; each as it is and shortened."""
+    """Rows and the kind of each; each as it is and, like music, varied: empty bands alone say nothing."""
     rng, rows, kinds = np.random.default_rng(2), [], []
     made = [(name, not_music.made(maker, seed)) for name, maker in not_music.LEARNT.items() for seed in range(OF_EACH_KIND)]
     spoken = (("speech", not_music.espeak(seed)) for seed in range(OF_SPEECH))
     for kind, samples in [*made, *spoken]:
         patch = network.patch(samples)
-        for one in (patch, shortened(rng, patch)):
+        for one in (shortened(rng, patch), shortened(rng, varied(rng, patch.copy()))):
             rows.append(network.values(one))
             kinds.append(kind)
     return np.array(rows), np.array(kinds)
