@@ -24,7 +24,8 @@ use crate::training_progress::TrainingProgress;
 #[derive(Debug, ClapArgs)]
 #[command(
     after_help = "Several networks in one file: networks = [\"crnn\", \"bicrnn\"], and [[variants]] with a name and what differs; each
-then has its own folder below --out. The same command goes on where a killed one stood.
+then has its own folder below --out; some of them: --set 'networks=[\"crnn\"]', --set 'variants=[{ name = \"a\", seed = 2 }]'.
+The same command goes on where a killed one stood.
 
 Examples:
   genrescope evaluate settings.toml --set folds.protocol=cross_validation --out runs/cv

@@ -168,12 +168,13 @@ fn folds_are_written_and_given_back_and_those_that_divide_artists_are_refused() 
     fs::write(stage.path("first/folds.csv"), swapped).unwrap();
     let (_, stderr, code) = back("third");
     assert_ne!(code, 0);
-    assert!(stderr.contains("c0") && stderr.contains("belong together"), "{stderr}");
+    let named = |stderr: &str, what: &str| stderr.contains("first/folds.csv: ") && stderr.contains(what);
+    assert!(named(&stderr, "belong together") && stderr.contains("c0"), "{stderr}");
     let filtered =
         ["--set", "folds.protocol=filtered", "--set", given, "--readings", "readings.csv", "--what", "given"];
     let (_, stderr, code) = ran(&mut stage.genrescope(&[&arguments("fourth")[..], &filtered].concat()));
     assert_ne!(code, 0);
-    assert!(stderr.contains("is not on that side of the filtered split"), "{stderr}");
+    assert!(named(&stderr, "is not on that side of the filtered split"), "{stderr}");
 }
 
 #[test]

@@ -45,19 +45,27 @@ const TENTHS: usize = 10;
 /// # Errors
 /// As [`for_training`]; [`crate::ErrorKind::BadSettings`] when parts that were given divide what belongs together.
 pub fn for_evaluation(dataset: &Dataset, settings: &Settings) -> Result<Vec<Partition>> {
-    let protocol = settings.folds.protocol;
     let partitions = match &settings.folds.file {
         Some(path) => fold_file::read(path, dataset)?,
         None => by_protocol(dataset, settings)?,
     };
     for partition in &partitions {
-        match protocol {
-            Protocol::Filtered => folds::refuse_unfiltered(dataset, partition)?,
-            _ if protocol.keeps_groups() => folds::refuse_crossing(dataset, partition)?,
-            _ => {}
-        }
+        check(dataset, partition, settings).map_err(|error| match &settings.folds.file {
+            Some(path) => error.at(path.display()),
+            None => error,
+        })?;
     }
     Ok(partitions.into_iter().map(|partition| join(partition, settings)).collect())
+}
+
+/// Refuses parts that are not what the protocol's name says of them.
+fn check(dataset: &Dataset, partition: &Partition, settings: &Settings) -> Result<()> {
+    match settings.folds.protocol {
+        Protocol::Filtered if settings.folds.file.is_some() => folds::refuse_unfiltered(dataset, partition),
+        Protocol::Filtered => Ok(()),
+        protocol if protocol.keeps_groups() => folds::refuse_crossing(dataset, partition),
+        _ => Ok(()),
+    }
 }
 
 fn by_protocol(dataset: &Dataset, settings: &Settings) -> Result<Vec<Partition>> {

@@ -32,8 +32,9 @@ impl Experiment {
     /// As [`Experiment::read_all`].
     pub fn parse_all(text: &str, overrides: &[String]) -> Result<Vec<Self>> {
         let mut table: toml::Table = toml::from_str(text).map_err(|e| bad_toml(&e))?;
-        let (of_all, of_each): (Vec<&String>, Vec<&String>) =
-            overrides.iter().partition(|one| one.trim_start().starts_with("networks"));
+        let (of_all, of_each): (Vec<&String>, Vec<&String>) = overrides
+            .iter()
+            .partition(|one| ["networks", "variants"].iter().any(|key| one.trim_start().starts_with(key)));
         of_all.into_iter().try_for_each(|one| override_key(&mut table, one))?;
         let (networks, variants) = (table.remove("networks"), table.remove("variants"));
         if networks.is_none() && variants.is_none() {
@@ -123,6 +124,8 @@ mod tests {
         );
         let some = Experiment::parse_all(&text, &["networks=[\"crnn\"]".into()]).unwrap();
         assert_eq!(some.len(), 2);
+        let one = Experiment::parse_all(&text, &["variants=[{ name = \"7\", seed = 7 }]".into()]).unwrap();
+        assert_eq!((one.len(), one[1].name.as_str(), one[1].settings.seed), (2, "bicrnn-7", 7));
         let all = Experiment::parse_all(&text, &["seed=4".into()]).unwrap();
         assert_eq!(names(&text), ["crnn-C", "crnn-C_ps", "bicrnn-C", "bicrnn-C_ps"]);
         let keys: Vec<usize> = all.iter().map(|one| one.settings.augment.semitones().len()).collect();
