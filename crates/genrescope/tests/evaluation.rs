@@ -213,6 +213,9 @@ fn a_test_part_is_read_only_on_record_and_the_model_says_what_it_reached() {
     );
     let model = Model::load(&out.join("model.safetensors")).unwrap();
     assert_eq!(model.header.results, result.for_header());
+    fs::remove_dir_all(out.join("fold-1")).unwrap();
+    let (again, _) = counted(&settings, &recorded);
+    assert_eq!(again.unwrap().pooled, result.pooled, "what was measured needs no model");
 }
 
 #[test]

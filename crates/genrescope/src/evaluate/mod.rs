@@ -281,9 +281,14 @@ fn finish(settings: &Settings, options: &EvaluateOptions, done: &[FoldResult]) -
     Ok(result)
 }
 
-/// Writes the one model of the protocol with its results, and what its scores mean, in the header.
+/// Writes the one model of the protocol, where the fold's is still there, with its results, and what its scores mean, in
+/// the header.
 fn stamp(options: &EvaluateOptions, fold: usize, result: &ResultFile) -> Result<()> {
-    let mut model = Model::load(&measure::fold_folder(options, fold).join("model.safetensors"))?;
+    let trained = measure::fold_folder(options, fold).join("model.safetensors");
+    if !trained.exists() {
+        return Ok(());
+    }
+    let mut model = Model::load(&trained)?;
     let mut results = vec![result.clone()];
     for path in &options.other_results {
         results.push(ResultFile::read(path)?);
