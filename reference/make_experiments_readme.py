@@ -191,7 +191,7 @@ def source_2(milliseconds):
         + " and ".join(f"{alike[n]:.1f} (`{n}`)" for n in deep)
         + ". Intervals reach twelve points to either side, so that an order of those above 50 is not known. **Deep ones with a recipe of their own are "
         f"ahead:** `bbnn` as its authors train it by {difference(drawn_difference(rivals['bbnn, as its authors train it'][0], rivals[best][0]))} points over `{best}`, and "
-        "`residual` reaches 72.4 (`default-model`, train + valid). One split, one seed."
+        f"`residual` reaches {run('default-model').accuracy:.1f} (`default-model`, train + valid), from a second seed {run('seeds/2').accuracy:.1f} (`seeds`). One split, of the others one seed."
     )
     say(
         "What the vertical kernels of `bicrnn` came to weigh (C, fold 1; `genrescope inspect MODEL --filters FILE`, and in the report of a run that keeps its models):",

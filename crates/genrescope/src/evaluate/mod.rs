@@ -58,8 +58,8 @@ pub enum Part {
 /// Where evaluations are kept, and what they are called.
 #[derive(Clone, Debug, Default)]
 pub struct EvaluateOptions {
-    /// Folder for the folds, `folds.csv`, `result.json` and, where the protocol trains one model, `model.safetensors`;
-    /// of several experiments each has its own folder below.
+    /// Folder for the folds, `folds.csv`, `result.json` and, where the protocol trains one model and its fold still has it,
+    /// `model.safetensors`; of several experiments each has its own folder below.
     pub out: PathBuf,
     /// Commit of the code, for the models' headers.
     pub commit: String,
