@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mean_spectrum import mean_spectrum
 from model_header import changed
 from train_tags_head import GENRES, MODEL, ROOT, fit, interval, tracks
 
@@ -38,7 +39,7 @@ def tags_of_twin(data: Path, artists: set, path: Path) -> Path:
     with changed(path) as header:
         penalty = float(header["head"]["trained_on"]["settings"].split(",")[0].removeprefix("C = "))
         weights, bias = fit(np.array([t[3] for t in learned]), np.array([t[1] for t in learned]), penalty)
-        header["head"] |= {"weights": weights.tolist(), "bias": bias.tolist()}
+        header["head"] |= {"weights": weights.tolist(), "bias": bias.tolist(), "mean_spectrum": mean_spectrum(data, artists)}
     return path
 
 

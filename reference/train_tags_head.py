@@ -25,16 +25,15 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.preprocessing import StandardScaler
 
+from mean_spectrum import MEAN_POWER, MODEL, mean_spectrum
 from model_header import changed
 
 ROOT = Path(__file__).parent.parent
-MODEL = ROOT / "crates/genrescope/models/musicnn.safetensors"
 GENRES = ["blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock"]
 TRANSFORMS = {"none": lambda x: x, "root": np.sqrt, "log": lambda x: np.log(x + 1e-3)}
 PENALTIES = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0]  # scikit-learn's C: larger is weaker
 SEEDS = [0, 1, 2]  # of the folds
 SHARES = [0.3, 0.4, 0.5, 0.6, 0.7, 0.8]  # of the head beside the network
-MEAN_POWER = 0.4  # that windows of joined answers are scaled to; music mastered as usual has about that
 POWERS = np.linspace(0.5, 2.5, 21)  # one over the temperature, while a share is chosen
 LEAST_SCORE = 1e-7  # as in model/joined.rs
 FOREIGN = "electronic"  # music of this tag is none of the genres
@@ -171,12 +170,12 @@ def foreign_music(tags: np.ndarray, genres: np.ndarray) -> dict:
             "lost_percent_by_genre": lost}
 
 
-def put_in(head, share: float, trained_on: dict, results: list, certainty: dict, foreign: dict) -> None:
+def put_in(head, share: float, spectrum: list, trained_on: dict, results: list, certainty: dict, foreign: dict) -> None:
     single = lambda values: [float(np.float32(f"{v:.7g}")) for v in values]
     fitted_on = f"{LOST:.0%} of {trained_on['tracks']} tracks of the ten genres score higher, {trained_on['data']}"
     with changed(MODEL) as header:
         header["head"] = {"genres": GENRES, "weights": [single(row) for row in head[0]], "bias": single(head[1]),
-                          "share": share, "mean_power": MEAN_POWER, "trained_on": trained_on, "results": results,
+                          "share": share, "mean_power": MEAN_POWER, "mean_spectrum": spectrum, "trained_on": trained_on, "results": results,
                           "certainty": certainty,
                           "foreign": {key: foreign[key] for key in ("tag", "unsure_above")} | {"fitted_on": fitted_on}}
 
@@ -208,7 +207,7 @@ def main() -> None:
         "data": "gtzan-mel, musicnn-taggram", "seed": 1}]
     trained_on = {"data": "published taggrams of the training part of filtered, gtzan-mel's artists",
                   "tracks": len(found), "epochs": 0, "seed": 0, "settings": f"C = {penalty}, tags standardised"}
-    put_in(fit(tags, genres, penalty), same_folds["share"], trained_on, results, certainty, result["foreign"])
+    put_in(fit(tags, genres, penalty), same_folds["share"], mean_spectrum(data), trained_on, results, certainty, result["foreign"])
     out = ROOT / "experiments/tags/result.json"
     out.parent.mkdir(exist_ok=True)
     out.write_text(json.dumps(result, indent=2) + "\n")

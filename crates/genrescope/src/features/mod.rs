@@ -7,6 +7,7 @@
 //! training, evaluation and every door have the same features. *Never* normalises: mean and deviation belong to the
 //! model.
 
+mod bandwidth;
 mod chroma;
 mod descriptors;
 mod hpss;
@@ -34,6 +35,7 @@ use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use bandwidth::fill_upper_bands;
 pub use chroma::{CHROMA, ChromaFilterBank, chroma_filter_bank, chroma_stft};
 pub use descriptors::{COEFFICIENTS, Descriptors, MEL_BANDS, SAMPLE_RATE_HZ, descriptors, mel_db};
 pub use hpss::{Separated, decompose_hpss, harmonic, hpss, percussive};

@@ -279,7 +279,7 @@ impl Header {
             if self.vocabulary.is_genres() {
                 return Err(bad("it has a head of genres on genres"));
             }
-            head.check(&self.genres).map_err(bad)?;
+            head.check(&self.genres, self.front_end.mel_bands).map_err(bad)?;
         }
         self.music.as_ref().map_or(Ok(()), |gate| gate.check(self.front_end.mel_bands)).map_err(bad)?;
         if self.certainty.is_some() && !self.vocabulary.is_genres() {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::card::TrainedOn;
 use super::{Certainty, Model, ProtocolResult};
 use crate::error::{Error, ErrorKind, Result};
+use crate::features::fill_upper_bands;
 
 /// Scores below this count as this much: no network rules a genre out for the other.
 const LEAST_SCORE: f64 = 1e-7;
@@ -25,6 +26,10 @@ pub struct Head {
     pub share: f32,
     /// Mean mel power that a window is scaled to before its tags are judged: a recording's level changes nothing.
     pub mean_power: f32,
+    /// `[bands]`; mean log10 mel power of music at that mean power: windows without upper bands, which the model of tags
+    /// never heard, are filled by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mean_spectrum: Option<Vec<f32>>,
     /// What it learnt from.
     pub trained_on: TrainedOn,
     /// What it reached, joined with the network inside.
@@ -64,7 +69,7 @@ impl Foreign {
 }
 
 impl Head {
-    pub(super) fn check(&self, names: &[String]) -> Result<(), String> {
+    pub(super) fn check(&self, names: &[String], bands: usize) -> Result<(), String> {
         let (genres, tags) = (self.genres.len(), names.len());
         if let Some(foreign) = self.foreign.as_ref().filter(|foreign| !foreign.is_of(names)) {
             let Foreign { tag, unsure_above, .. } = foreign;
@@ -85,14 +90,27 @@ impl Head {
         if !(1e-9..=1e9).contains(&self.mean_power) {
             return Err("its head hears windows at an impossible mean power".into());
         }
+        let of_bands =
+            |spectrum: &Vec<f32>| spectrum.len() == bands && spectrum.iter().all(|x| x.is_finite());
+        if !self.mean_spectrum.as_ref().is_none_or(of_bands) {
+            return Err(format!("its head needs a mean spectrum of {bands} finite numbers, or none"));
+        }
         self.certainty.as_ref().map_or(Ok(()), Certainty::check)
     }
 
-    /// The mel power of a window as the tags are judged from; nothing stays nothing.
-    pub(crate) fn levelled(&self, power: &[f32]) -> Vec<f32> {
+    /// The mel power of a window as the tags are judged from, at the head's level and with upper bands; nothing stays
+    /// nothing.
+    ///
+    /// # Shape
+    /// `[frames, bands]` → the same.
+    pub(crate) fn heard(&self, power: &[f32]) -> Vec<f32> {
         let sum: f64 = power.iter().map(|p| f64::from(*p)).sum();
         let gain = if sum > 0.0 { f64::from(self.mean_power) * power.len() as f64 / sum } else { 1.0 };
-        power.iter().map(|p| (f64::from(*p) * gain) as f32).collect()
+        let mut levelled: Vec<f32> = power.iter().map(|p| (f64::from(*p) * gain) as f32).collect();
+        if let Some(mean_spectrum) = &self.mean_spectrum {
+            fill_upper_bands(&mut levelled, mean_spectrum);
+        }
+        levelled
     }
 
     /// Scores of mean tag scores.
@@ -224,6 +242,7 @@ mod tests {
             bias: vec![0.0, 1.0],
             share: 0.5,
             mean_power: 0.4,
+            mean_spectrum: None,
             trained_on: TrainedOn::default(),
             results: Vec::new(),
             certainty: None,
@@ -261,27 +280,30 @@ mod tests {
         let power: Vec<f32> = (0..8).map(|i| i as f32).collect();
         let head = head();
         let softer: Vec<f32> = power.iter().map(|p| 1e-4 * p).collect();
-        let (loud, soft) = (head.levelled(&power), head.levelled(&softer));
+        let (loud, soft) = (head.heard(&power), head.heard(&softer));
         assert!((loud.iter().sum::<f32>() / 8.0 - 0.4).abs() < 1e-6);
         assert!(loud.iter().zip(&soft).all(|(a, b)| (a - b).abs() < 1e-5), "{loud:?} {soft:?}");
-        assert_eq!(head.levelled(&[0.0; 3]), [0.0; 3]);
-        assert!(Head { mean_power: f32::NAN, ..head }.check(&names()).is_err());
+        assert_eq!(head.heard(&[0.0; 3]), [0.0; 3]);
+        assert!(Head { mean_power: f32::NAN, ..head }.check(&names(), 1).is_err());
     }
 
     #[test]
     fn a_head_of_another_number_of_tags_or_an_impossible_share_is_refused() {
-        assert!(head().check(&names()).is_ok() && head().check(&names()[1..]).is_err());
-        assert!(Head { bias: vec![f32::NAN, 0.0], ..head() }.check(&names()).is_err());
+        assert!(head().check(&names(), 1).is_ok() && head().check(&names()[1..], 1).is_err());
+        assert!(Head { bias: vec![f32::NAN, 0.0], ..head() }.check(&names(), 1).is_err());
         assert!(
             [-0.1, 1.1, f32::NAN]
                 .iter()
-                .all(|share| Head { share: *share, ..head() }.check(&names()).is_err())
+                .all(|share| Head { share: *share, ..head() }.check(&names(), 1).is_err())
         );
         let foreign = |tag: &str, unsure_above| {
             let foreign = Foreign { tag: tag.into(), unsure_above, fitted_on: String::new() };
-            Head { foreign: Some(foreign), ..head() }.check(&names())
+            Head { foreign: Some(foreign), ..head() }.check(&names(), 1)
         };
         assert!(foreign("electronic", 0.2).is_ok() && foreign("electronic", f32::NAN).is_err());
         assert!(foreign("house", 0.2).unwrap_err().contains("house"));
+        let spectrum = |spectrum| Head { mean_spectrum: Some(spectrum), ..head() }.check(&names(), 1);
+        assert!(spectrum(vec![0.0]).is_ok());
+        assert!([vec![], vec![f32::NAN]].map(spectrum).iter().all(Result::is_err));
     }
 }

@@ -164,7 +164,7 @@ impl<'a> TagWindows<'a> {
         let (bands, time_s) = (self.held.bands, |frame: usize| frame as f64 * self.period_s());
         let power =
             &self.held.power[(frames.start - self.dropped) * bands..(frames.end - self.dropped) * bands];
-        let rows = patch_db(&self.tagger.head().levelled(power), &header.front_end, None);
+        let rows = patch_db(&self.tagger.head().heard(power), &header.front_end, None);
         TagWindow {
             span_s: time_s(frames.start)..time_s(frames.end),
             rows: fitted(&rows, bands, header.patch_frames),
