@@ -62,6 +62,23 @@ fn a_level_changes_no_joined_answer() {
 }
 
 #[test]
+fn upper_bands_that_a_recording_lacks_are_filled_before_its_tags_are_judged() {
+    let folder = TempFolder::new();
+    let scores = |rate_hz: u32, is_filled: bool| {
+        let samples = music(rate_hz, 9 * rate_hz as usize);
+        let path = folder.file("song.wav", &wav(&samples, rate_hz, 1, WavSample::Float32));
+        let mut tags = Model::musicnn().unwrap();
+        let head = tags.header.head.as_mut().unwrap();
+        head.share = 1.0;
+        head.mean_spectrum = head.mean_spectrum.take().filter(|_| is_filled);
+        let model = Model::fast().unwrap().joined(tags, "tags").unwrap();
+        classify(&model, AudioStream::open(&path, RATE_HZ).unwrap(), &Settings::default()).unwrap().scores
+    };
+    assert_ne!(scores(8000, true), scores(8000, false));
+    assert_eq!(scores(RATE_HZ, true), scores(RATE_HZ, false), "nothing is missing");
+}
+
+#[test]
 fn a_taggram_stands_for_the_audio() {
     let (mut model, mut network) = (Model::best().unwrap(), Model::fast().unwrap());
     (model.header.certainty, network.header.certainty) = (None, None);
