@@ -186,12 +186,14 @@ def source_2(milliseconds):
     )
     alike = {n: one.accuracy for n, (one, *_) in rivals.items() if one and "," not in n}
     best, deep = max(alike, key=alike.get), [n for n in alike if n not in SHALLOW]
+    seeds = [run(f"seeds/{n}").accuracy for n in range(2, 7)]
     say(
         f"**In one recipe, made for them, simple ones hold their own:** of those trained alike `{best}` leads with {alike[best]:.1f}, deep ones have "
         + " and ".join(f"{alike[n]:.1f} (`{n}`)" for n in deep)
         + ". Intervals reach twelve points to either side, so that an order of those above 50 is not known. **Deep ones with a recipe of their own are "
         f"ahead:** `bbnn` as its authors train it by {difference(drawn_difference(rivals['bbnn, as its authors train it'][0], rivals[best][0]))} points over `{best}`, and "
-        f"`residual` reaches {run('default-model').accuracy:.1f} (`default-model`, train + valid), from a second seed {run('seeds/2').accuracy:.1f} (`seeds`). One split, of the others one seed."
+        f"`residual` reaches {run('default-model').accuracy:.1f} (`default-model`, train + valid), from five other seeds {min(seeds):.1f} to {max(seeds):.1f}, "
+        f"{sum(seeds) / len(seeds):.1f} in the mean, and their mean scores {run('seeds/ensemble').accuracy:.1f} (`seeds`). One split, of the others one seed."
     )
     say(
         "What the vertical kernels of `bicrnn` came to weigh (C, fold 1; `genrescope inspect MODEL --filters FILE`, and in the report of a run that keeps its models):",
